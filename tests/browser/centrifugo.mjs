@@ -1,5 +1,5 @@
 // npm's centrifuge in Chromium, over each of its three transports, on two nodes: a publish reaches the page of the other node,
-// and a page that loses its connection gets what it missed.
+// and a page that loses its connection gets what it missed. And the browser's own EventSource at /connection/uni_sse.
 //
 //   NODES="http://127.0.0.1:8081 http://127.0.0.1:8082" node centrifugo.mjs    the namespace `kept` has history
 
@@ -73,6 +73,45 @@ async function survives(browser, transport) {
   console.log(`  ${transport}: across nodes, and recovered after a cut`);
 }
 
+/** Runs in the page: an EventSource that only listens, and what comes to it. */
+function listen() {
+  const seen = (globalThis.seen = { data: [], clients: [] });
+  new EventSource("/connection/uni_sse?cf_connect=%7B%7D").onmessage = ({ data }) => {
+    const push = JSON.parse(data);
+    if (push.connect) seen.clients.push(push.connect.client);
+    if (push.pub) seen.data.push(push.pub.data);
+  };
+}
+
+/** Calls the API of the other node. */
+async function call(method, body) {
+  const answer = await fetch(`${NODE2}/api/${method}`, { method: "POST", body: JSON.stringify(body) });
+  check(answer.ok, `${method}: ${answer.status} ${await answer.text()}`);
+}
+
+/** An EventSource hears the other node, and does so again after a cut: the browser connects again by itself. */
+async function listens(browser) {
+  const [channel, proxy] = [`kept:uni-${Date.now()}`, await Proxy.to(NODE1)];
+  const { context, page, faults } = await openPage(browser, { bypassCSP: true });
+  const listener = { page, faults, who: "uni_sse" };
+  await page.goto(`${proxy.url}/healthz`);
+  await page.evaluate(listen);
+  for (const number of [1, 2]) {
+    await has(listener, "its connection", `(seen) => seen.clients.length === ${number}`);
+    await call("subscribe", { client: (await seen(listener)).clients.at(-1), channel });
+    await call("publish", { channel, data: { number } });
+    await has(listener, "a message of the other node", `(seen) => seen.data.length === ${number}`);
+    if (number === 1) proxy.cut();
+    proxy.mend();
+  }
+  const { data } = await seen(listener);
+  check(JSON.stringify(data) === '[{"number":1},{"number":2}]', `uni_sse got ${JSON.stringify(data)}.`);
+  await context.close();
+  proxy.close();
+  console.log("  uni_sse: across nodes, and again after a cut");
+}
+
 await run(async (browser) => {
   for (const transport of TRANSPORTS) await survives(browser, transport);
+  await listens(browser);
 });

@@ -207,7 +207,7 @@ class Cluster(unittest.TestCase):
             self.assertEqual((status, json.loads(body)), (200, {"result": {}}))
             self.assertEqual(client.recv(timeout=TIMEOUT), "hello")
             metrics = f"{second.url('metrics')}/metrics"
-            until(lambda: 'fanfare_connections{dialect="relay"} 1' in get(metrics)[1])
+            until(lambda: 'fanfare_connections{dialect="relay",transport="websocket"} 1' in get(metrics)[1])
         for path in ("/api/publish", "/metrics"):
             self.assertEqual(get(f"{first.url('http')}{path}")[0], 404, "clients reach it")
 

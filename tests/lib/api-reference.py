@@ -72,9 +72,9 @@ def operation(path, verb, described):
     if body:
         out += f"\nBody: {kind(body['content']['application/json']['schema'])}.\n"
     answers = described["responses"]
-    result = answers["200"].get("content", {}).get("application/json", {}).get("schema", {})
-    result = result.get("properties", {}).get("result", result)
-    out += f"\nResult: {kind(result)}."
+    ((media, content),) = answers["200"]["content"].items()
+    result = content["schema"].get("properties", {}).get("result", content["schema"])
+    out += f"\nResult: {kind(result)}." if media == "application/json" else f"\nResult: a stream, `{media}`."
     errors = [f"{status} {answer['description']}" for status, answer in sorted(answers.items()) if status != "200"]
     return out + (f" Errors: {'; '.join(errors)}.\n" if errors else "\n")
 

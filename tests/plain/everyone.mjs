@@ -154,7 +154,7 @@ const MESSAGES = {
 async function pollsWait() {
   const waiting = async (node) => {
     const metrics = await (await fetch(`${node}/metrics`)).text();
-    return Number(metrics.match(/^fanfare_connections\{dialect="poll"\} (\d+)$/m)?.[1] ?? 0);
+    return Number(metrics.match(/^fanfare_connections\{dialect="poll",transport="poll"\} (\d+)$/m)?.[1] ?? 0);
   };
   await until(async () => (await waiting(NODE1)) === 1 && (await waiting(NODE2)) === 1, "a poll at each node");
 }

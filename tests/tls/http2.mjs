@@ -18,7 +18,8 @@ const asked = (headers, body) =>
 
 async function connections() {
   const text = await (await fetch(metrics)).text();
-  return Number(/^fanfare_connections\{dialect="centrifugo"\} (\d+)/m.exec(text)?.[1]);
+  const series = text.matchAll(/^fanfare_connections\{dialect="centrifugo",transport="[a-z_]+"\} (\d+)/gm);
+  return [...series].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 async function until(expected) {

@@ -91,6 +91,9 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        if self.done.is_none() {
+            return;
+        }
         let error =
             if self.written { PublishError::Unknown } else { PublishError::Refused(STOPPING.to_owned()) };
         self.fail(error);

@@ -39,6 +39,12 @@ pub trait Dialect: Send + Sync + 'static {
         false
     }
 
+    /// Whether [`Dialect::publication`] makes a message of a [gap](Publication::gap). Its sessions are then told of a gap
+    /// where it is, and stay.
+    fn tells_gaps(&self) -> bool {
+        false
+    }
+
     /// The reads that count as a client's sign of life.
     fn liveness(&self) -> Liveness {
         Liveness::AnyRead

@@ -31,6 +31,7 @@ pub struct Publication {
     pub attributes: Option<Box<Attributes>>,
     /// Its position; `None` on a channel without history, and where it is not kept.
     pub position: Option<Position>,
+    is_gap: bool,
     /// Boxed, because few publications have it.
     previous: OnceBox<Payload>,
     encoded: Mutex<SmallVec<[(EncodingKey, Bytes); 1]>>,
@@ -49,9 +50,18 @@ impl Publication {
             published: None,
             attributes: None,
             position: None,
+            is_gap: false,
             previous: OnceBox::new(),
             encoded: Mutex::default(),
         }
+    }
+
+    /// Not a publication of a client, but the mark of a gap in its channel: publications are missing before it, for
+    /// good. What follows goes on behind `position`. Only a dialect that [tells gaps](crate::Dialect::tells_gaps) has a
+    /// message for it.
+    #[must_use]
+    pub fn gap(channel: Channel, position: Option<Position>) -> Self {
+        Self { is_gap: true, position, ..Self::new(channel, Payload::text(""), None) }
     }
 
     /// The same publication in this trace.
@@ -100,6 +110,20 @@ impl Publication {
     #[inline]
     pub fn is_news(&self) -> bool {
         self.attributes.as_ref().is_some_and(|attributes| attributes.presence.is_some())
+    }
+
+    /// Whether it is the mark of a gap: [`Publication::gap`].
+    #[must_use]
+    #[inline]
+    pub fn is_gap(&self) -> bool {
+        self.is_gap
+    }
+
+    /// Whether it is not a publication of a client: news of one, or the mark of a gap.
+    #[must_use]
+    #[inline]
+    pub fn is_notice(&self) -> bool {
+        self.is_gap || self.is_news()
     }
 
     /// The session of this node that its publisher leaves out.

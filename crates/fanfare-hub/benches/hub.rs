@@ -15,7 +15,14 @@ use self::crowd::{Crowd, PING_INTERVAL};
 
 /// A crowd whose first fan-out is over: the buffers that a shard keeps exist.
 fn warm(members: usize) -> Crowd {
-    let crowd = Crowd::new(members);
+    warmed(Crowd::new(members), members)
+}
+
+fn warm_filtered(members: usize) -> Crowd {
+    warmed(Crowd::filtered(members), members)
+}
+
+fn warmed(crowd: Crowd, members: usize) -> Crowd {
     for _ in 0..2 {
         crowd.publish();
         crowd.until_written(members);
@@ -35,6 +42,7 @@ fn fan_out_tick(crowd: Crowd) -> Crowd {
 // Sixteen publications in one tick: one write for each member.
 #[library_benchmark]
 #[bench::of_16_to_1000(args = (1_000), setup = warm)]
+#[bench::of_16_to_1000_filtered(args = (1_000), setup = warm_filtered)]
 fn fan_out_gathered(crowd: Crowd) -> Crowd {
     crowd.deliver(16);
     crowd.until_written(1_000);

@@ -126,7 +126,7 @@ async fn without_a_registry_the_last_view_stays() {
     let mut pair = Pair::new();
     let (_east, _west) = (pair.run(0), pair.run(1));
     settle().await;
-    (0..5).for_each(|_| pair.connections[1].connections.opened(Lines::answering()));
+    (0..5).for_each(|_| pair.connections[1].connections.opened(Lines::answering(), "pipe"));
     let entries = pair.entries.lock().take();
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(pair.seen_by(0), ["east", "west"]);

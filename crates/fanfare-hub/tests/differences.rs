@@ -222,6 +222,22 @@ async fn differences_need_a_permission_and_no_filter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn filters_and_differences_share_a_channel() {
+    let (node, recorder, histories) = differing();
+    histories.tag("a");
+    let differing = subscribed(&node, "sub a delta").await;
+    let (some, _) = answered(&node, "sub a only=n:2,3").await;
+    let (all, _) = answered(&node, "sub a").await;
+    for accepted in [1, 3] {
+        recorder.deliver_all(histories.accept("a", accepted));
+        settle().await;
+    }
+    assert_eq!(differing.lines(), ["a =1", "a 1>2", "a 2>3", "a 3>4"]);
+    assert_eq!(some.lines(), ["a 2", "a 3"]);
+    assert_eq!(all.lines(), ["a 1", "a 2", "a 3", "a 4"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn news_break_no_chain() {
     let namespace = Namespace { delta: true, tracks_presence: true, join_leave: true, ..namespace() };
     let (node, recorder, histories) = node_with(namespace);

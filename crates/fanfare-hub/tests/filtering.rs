@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fanfare_core::{
-    Limits, Namespace, SlowClient, TraceContext, Tracer,
+    Attributes, Limits, Namespace, SlowClient, TraceContext, Tracer,
     trace::{Delivery, Finish, Handshake, Published, Publishing},
 };
 use parking_lot::Mutex;
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use crate::{
     connecting::{connected, recorded, setup},
     healing::namespace,
-    support::{Client, Framing, Histories, Node, Pipe, Recorder, Setup, ends, settle, tagged},
+    support::{Client, Framing, Histories, INCARNATION, Node, Pipe, Recorder, Setup, ends, settle, tagged},
 };
 
 async fn subscribed(node: &Node, line: &str) -> Client {
@@ -91,6 +91,48 @@ async fn the_last_subscribe_says_the_filter() {
         settle().await;
         assert_eq!(client.lines(), wanted, "{line}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_that_leave_change_no_filter() {
+    let (node, recorder, _) = recorded(setup());
+    let values = ["x", "y", "z"];
+    let mut clients = Vec::new();
+    for number in 0..9 {
+        let value = values[number % 3];
+        clients.push((subscribed(&node, &format!("sub a only=k:{value}")).await, value));
+    }
+    let (gone, _) = clients.remove(2);
+    gone.say("unsub a").await;
+    // The last member takes the place of one that leaves.
+    for (at, next) in [(0, "y"), (4, "y"), (7, "x"), (0, "z"), (3, "x")] {
+        let (client, value) = &mut clients[at];
+        *value = next;
+        client.say("unsub a").await;
+        client.say(&format!("sub a only=k:{next}")).await;
+        settle().await;
+        client.lines();
+        values.iter().for_each(|value| recorder.deliver_tagged("a", value, &[("k", value)]));
+        settle().await;
+        for (client, value) in &clients {
+            assert_eq!(client.lines(), [format!("a {value}")]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_excluded_member_keeps_its_filter() {
+    let (node, recorder, _) = recorded(setup());
+    let excluded = subscribed(&node, "sub a only=k:x").await;
+    let other = subscribed(&node, "sub a only=k:x").await;
+    let exclude = Some((INCARNATION, excluded.session.id()));
+    let tags = vec![("k".to_owned(), "x".to_owned())];
+    let attributes = Attributes { exclude, tags, ..Attributes::default() };
+    recorder.deliver_all([tagged("a", "0", &[]).with_attributes(Some(Box::new(attributes)))]);
+    deliver(&recorder);
+    settle().await;
+    assert_eq!(excluded.lines(), ["a 1", "a 3"]);
+    assert_eq!(other.lines(), ["a 0", "a 1", "a 3"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use crate::{
     connecting::{connected, recorded, setup},
     healing,
     news::told,
-    support::{AT_ONCE, Client, Histories, Node, Recorder, Setup, channel, numbered, settle},
+    support::{AT_ONCE, Client, Histories, Lines, Node, Recorder, Setup, channel, numbered, settle},
 };
 
 fn stays() -> Namespace {
@@ -83,6 +83,37 @@ async fn each_dialect_is_told_in_its_word() {
         assert_eq!(node.count("fanfare_history_heals_total", &[("result", "failed")]), 2);
         assert_eq!(node.count("fanfare_history_subscriptions_interrupted_total", &[]), 7);
         assert_eq!(node.closed("interrupted"), 10 + u64::from(closes));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_is_told_where_it_is() {
+    for on_interruption in [OnInterruption::Stay, OnInterruption::Close] {
+        let (node, recorder, histories) = node_with(Namespace { on_interruption, ..stays() }, AT_ONCE);
+        let clients = [(); 7].map(|()| node.client_of_dialect(Lines::telling_gaps()));
+        for client in &clients {
+            client.join(&["a"]).await;
+            client.lines();
+        }
+        recorder.deliver_all(histories.accept("a", 2));
+        lose(&node, &histories, "a");
+        settle().await;
+        recorder.deliver_all(histories.accept("a", 1));
+        histories.lose("a");
+        recorder.deliver_all(histories.accept("a", 2));
+        goodbye().await;
+        for client in &clients {
+            assert_eq!(client.lines(), ["a 1", "a 2", "gap a 4", "a 5", "a 6", "gap a 0", "a 1", "a 2"]);
+            assert!(!client.session.has_ended());
+        }
+        let held = node.client_of_dialect(Lines::telling_gaps());
+        node.hub.subscriptions.subscribe_held(&held.session, &channel("a")).await.unwrap();
+        histories.lose("a");
+        recorder.deliver_all(histories.accept("a", 1));
+        settle().await;
+        node.hub.subscriptions.release(&held.session, &channel("a"), Vec::new());
+        settle().await;
+        assert_eq!(held.lines(), ["gap a 0", "a 1"]);
     }
 }
 

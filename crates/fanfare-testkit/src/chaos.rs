@@ -4,13 +4,14 @@
 //! - [`stage`]: three nodes behind HAProxy, `servers` of Redis, and a proxy on each way from a node to a server
 //! - `replicated`: servers with replicas, among them a `cluster`; `slots`: the slots of it
 //! - `faults`: the effect of each fault on the stage; `failovers`: the effect of those that change the master
-//! - `sdk`: clients of an SDK among the checker's own
+//! - `sdk`: clients of an SDK among the checker's own; `plain`: and clients of plain HTTP
 //!
 //! Invariant: a fault undoes itself. So all is well once all faults of a plan are over.
 
 mod cluster;
 mod failovers;
 mod faults;
+mod plain;
 pub mod plan;
 mod replicated;
 mod sdk;
@@ -30,6 +31,7 @@ use tokio::{
 };
 
 use self::{
+    plain::Plain,
     plan::{Kind, Plan, Topology},
     sdk::Sdk,
     stage::Stage,
@@ -62,6 +64,8 @@ pub struct Settings {
     pub subscribers: usize,
     /// Clients of npm's `centrifuge`, which listen too. A third of them publishes.
     pub sdk: usize,
+    /// Clients of plain HTTP, which listen too: a third of them each by events, lines and polls. A third publishes.
+    pub plain: usize,
     /// Messages a second.
     pub rate: f64,
     /// The folder for the logs of the processes, in a folder of the run's name, if the run goes wrong.
@@ -105,6 +109,8 @@ pub async fn run(settings: &Settings) -> Summary {
         0 => None,
         clients => Some(Sdk::start(stage.balancer.endpoint(), clients, clients / 3, check.guests()).await),
     };
+    let behind = check.guests().behind(settings.sdk, settings.sdk / 3);
+    let mut plain = Plain::start(stage.balancer.endpoint(), settings.plain, settings.plain / 3, &behind);
     let began = Instant::now() + CALM;
     let mut faults = JoinSet::new();
     for step in plan.steps {
@@ -125,6 +131,7 @@ pub async fn run(settings: &Settings) -> Summary {
     if let Some(sdk) = &mut sdk {
         sdk.stop().await;
     }
+    plain.stop().await;
     let summary = match Arc::into_inner(check).map(Check::finish) {
         Some(finished) => finished.await,
         None => panic!("a fault is still under way"),
@@ -163,8 +170,8 @@ async fn load(settings: &Settings, plan: &Plan, stage: &Stage) -> Load {
         channels: CHANNELS,
         subscribers: settings.subscribers,
         publishers: 12,
-        guests: settings.sdk,
-        guest_publishers: settings.sdk / 3,
+        guests: settings.sdk + settings.plain,
+        guest_publishers: settings.sdk / 3 + settings.plain / 3,
         rate: settings.rate,
         lasts: settings.lasts,
         drop_every: None,

@@ -19,6 +19,17 @@ pub struct EventClient {
     pub last_id: String,
 }
 
+/// The fields of a block.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// The id; `None` where it has none.
+    pub id: Option<String>,
+    /// The milliseconds before the client comes back.
+    pub retry: Option<u64>,
+    /// Its event, where it has data.
+    pub event: Option<Event>,
+}
+
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -26,6 +37,27 @@ pub struct Event {
     pub name: String,
     /// Its lines of data, joined by line feeds.
     pub data: String,
+}
+
+impl Block {
+    /// The fields of these lines.
+    #[must_use]
+    pub fn read(lines: &str) -> Self {
+        let (mut block, mut name, mut data) = (Self::default(), "message", Vec::new());
+        for line in lines.lines() {
+            match line.split_once(": ") {
+                Some(("id", id)) => block.id = Some(id.to_owned()),
+                Some(("retry", time)) => block.retry = time.parse().ok(),
+                Some(("event", of_event)) => name = of_event,
+                Some(("data", line)) => data.push(line),
+                _ => {}
+            }
+        }
+        if !data.is_empty() {
+            block.event = Some(Event { name: name.to_owned(), data: data.join("\n") });
+        }
+        block
+    }
 }
 
 impl EventClient {
@@ -75,20 +107,10 @@ impl EventClient {
     /// The next event. Blocks without data are skipped.
     pub async fn event(&mut self) -> Option<Event> {
         loop {
-            let block = self.block().await?;
-            let mut event = Event { name: "message".to_owned(), data: String::new() };
-            let mut lines = Vec::new();
-            for line in block.lines() {
-                match line.split_once(": ") {
-                    Some(("id", id)) => id.clone_into(&mut self.last_id),
-                    Some(("event", name)) => name.clone_into(&mut event.name),
-                    Some(("data", data)) => lines.push(data.to_owned()),
-                    _ => {}
-                }
-            }
-            if !lines.is_empty() {
-                event.data = lines.join("\n");
-                return Some(event);
+            let block = Block::read(&self.block().await?);
+            block.id.into_iter().for_each(|id| self.last_id = id);
+            if block.event.is_some() {
+                return block.event;
             }
         }
     }

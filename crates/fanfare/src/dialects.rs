@@ -17,21 +17,21 @@ use fanfare_protocol::{
     },
 };
 
-/// All of them.
-pub(crate) const ALL: [&dyn Dialect; 13] = [
-    &RELAY,
-    &CENTRIFUGO_JSON,
-    &CENTRIFUGO_JSON_OVER_HTTP,
-    &CENTRIFUGO_JSON_WITH_OWN_PINGS,
-    &CENTRIFUGO_PROTOBUF,
-    &CENTRIFUGO_PROTOBUF_OVER_HTTP,
-    &CENTRIFUGO_PROTOBUF_WITH_OWN_PINGS,
-    &CENTRIFUGO_UNIDIRECTIONAL_OVER_HTTP,
-    &CENTRIFUGO_UNIDIRECTIONAL_OVER_WEBSOCKET,
-    &EVENTS_OF_ONE,
-    &EVENTS_OF_SEVERAL,
-    &LINES,
-    &POLLS,
+/// All of them, each with its transports.
+pub(crate) const ALL: [(&dyn Dialect, &[&str]); 13] = [
+    (&RELAY, &["websocket"]),
+    (&CENTRIFUGO_JSON, &["websocket"]),
+    (&CENTRIFUGO_JSON_OVER_HTTP, &["http_stream", "sse"]),
+    (&CENTRIFUGO_JSON_WITH_OWN_PINGS, &["websocket"]),
+    (&CENTRIFUGO_PROTOBUF, &["websocket"]),
+    (&CENTRIFUGO_PROTOBUF_OVER_HTTP, &["http_stream", "sse"]),
+    (&CENTRIFUGO_PROTOBUF_WITH_OWN_PINGS, &["websocket"]),
+    (&CENTRIFUGO_UNIDIRECTIONAL_OVER_HTTP, &["uni_http_stream", "uni_sse"]),
+    (&CENTRIFUGO_UNIDIRECTIONAL_OVER_WEBSOCKET, &["uni_websocket"]),
+    (&EVENTS_OF_ONE, &["sse"]),
+    (&EVENTS_OF_SEVERAL, &["sse"]),
+    (&LINES, &["http_stream"]),
+    (&POLLS, &["poll"]),
 ];
 
 /// As Centrifugo has it: its clients show a new token when the old one expires, so that it comes a moment later.
@@ -111,7 +111,7 @@ pub(crate) fn plain(heartbeat: &Heartbeat) -> PlainEndpoints {
     PlainEndpoints {
         events_of_one: kind(&EVENTS_OF_ONE, "sse"),
         events_of_several: kind(&EVENTS_OF_SEVERAL, "sse"),
-        lines: kind(&LINES, "stream"),
+        lines: kind(&LINES, "http_stream"),
         polls: kind(&POLLS, "poll"),
     }
 }

@@ -119,7 +119,9 @@ impl Node {
         bounds.set(&gateway.admission, &config.limits);
         let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
-        dialects::ALL.iter().for_each(|dialect| hub_metrics.connections.expect(*dialect));
+        for (dialect, transports) in dialects::ALL {
+            hub_metrics.connections.expect(dialect, transports);
+        }
         rates::register(&metrics)?;
         lines::register(&metrics)?;
         let hook_metrics = HookMetrics::register(&metrics)?;

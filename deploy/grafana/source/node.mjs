@@ -81,8 +81,8 @@ const now = [
 const clients = [
     lines({
         title: "Connections",
-        description: "Open connections.",
-        queries: [[`sum by (dialect) (${of("fanfare_connections")})`, "{{dialect}}"]],
+        description: "Open connections, by protocol and transport. Streams and polls of plain HTTP have a protocol each.",
+        queries: [[`sum by (dialect, transport) (${of("fanfare_connections")})`, "{{dialect}} {{transport}}"]],
         unit: "short",
     }),
     lines({

@@ -135,7 +135,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Figures> {
 }
 
 /// The node's count of connections.
-const CONNECTIONS: &str = "fanfare_connections{dialect=\"relay\"}";
+const CONNECTIONS: &str = "fanfare_connections{dialect=\"relay\",transport=\"websocket\"}";
 
 impl Plan {
     /// More time than the pace needs, so that the pace decides.

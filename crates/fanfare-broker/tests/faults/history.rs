@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use fanfare_broker::{RedisConfig, Watch};
 use fanfare_broker_suite::{Answered, PATIENCE, RedisServer, TestNode, eventually};
 use fanfare_core::{
-    Channel, Limits, Payload, Position, Publish, PublishError, Retention, SessionId,
+    Channel, Limits, Payload, Position, Publish, PublishError, Retention, SessionId, Taken,
     broker::PublishOrder,
     history::{Page, Range},
 };
@@ -108,6 +108,26 @@ async fn a_cut_at_every_byte_loses_nothing() {
     }
     let cuts: i32 = cuts.join_all().await.into_iter().sum();
     assert!(cuts > 900, "{cuts}");
+}
+
+/// Redis answers a publish whose key it knows, and one behind it. The node gets neither answer, and writes both again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_known_key_is_known_again() {
+    let server = RedisServer::start().await.unwrap();
+    let cutter = Cutter::start(server.port()).await;
+    let node = quick(cutter.port).await;
+    let channel = channel("known");
+    let keyed = || {
+        let publish = Publish::new(channel.clone(), Payload::text("keyed")).kept(Some(RETENTION));
+        node.hand_over(publish.once("key"))
+    };
+    let first = keyed().await.unwrap().unwrap();
+    cutter.cut_after(To::Node, 1);
+    let (again, behind) = (keyed(), keep(&node, &channel, "behind", None));
+    assert_eq!(again.await.unwrap(), Ok(Taken { duplicate: true, ..first }));
+    assert_eq!(position(behind).await.offset, 2);
+    assert_eq!(texts(&read(&node, &channel).await), ["keyed", "behind"]);
+    assert_eq!(node.counter("fanfare_redis_replays_total", None), 2.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! The OpenAPI document in the making: schemas, operations, answers.
 
+use fanfare_core::Channel;
 use serde_json::{Map, Value, json};
 use utoipa::{
     ToSchema,
@@ -163,6 +164,12 @@ fn one_payload() -> Value {
 /// A parameter of a query, or a header.
 pub(super) fn parameter(name: &str, place: &str, description: &str, form: &Value) -> Value {
     json!({"name": name, "in": place, "description": description, "schema": form})
+}
+
+/// The channel of a call for clients, in a query or in a path.
+pub(super) fn channel(place: &str) -> Value {
+    let form = json!({"type": "string", "minLength": 1, "maxLength": Channel::MAX_BYTES, "pattern": schema::VISIBLE});
+    json!({"name": "channel", "in": place, "required": true, "description": "The channel.", "schema": form})
 }
 
 /// The body of a call that was carried out.

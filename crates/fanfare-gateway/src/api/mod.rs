@@ -6,7 +6,7 @@
 //!   [`present`]: the clients in a channel; [`unsupported`]: fields of Centrifugo's API that this one does not have
 //! - [`client_history`]: `GET /api/history`; [`client_presence`]: `GET /api/presence`;
 //!   [`client_publish`]: `POST /publish/{channel}`; [`cluster`]: `GET /api/cluster`
-//! - [`openapi`]: `GET /api/openapi.json`, of [`document`] and [`schema`]
+//! - [`openapi`]: `GET /api/openapi.json`, of [`document`], [`schema`] and [`streams`]
 //! - [`cors`]: the pages that may call
 
 pub(crate) mod access;
@@ -26,6 +26,7 @@ pub(crate) mod openapi;
 mod present;
 mod reading;
 mod schema;
+mod streams;
 #[cfg(test)]
 pub(crate) mod testing;
 mod unsupported;

@@ -6,18 +6,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use fanfare_core::Channel;
 use http::{HeaderValue, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use super::{
     cluster::View,
-    document::{Document, parameter, responses, result_of},
+    document::{Document, channel, parameter, responses, result_of},
     error::ApiError,
     methods::{METHODS, message::Published},
     present::Present,
     reading::{self, Told},
-    schema,
+    streams,
 };
 use crate::{
     gateway::Gateway,
@@ -38,12 +37,6 @@ pub(crate) const ENDPOINT: Endpoint = Endpoint {
 async fn answer() -> Response {
     static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", document()));
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], TEXT.as_str()).into_response()
-}
-
-/// The channel of a call for clients, in a query or in a path.
-fn channel(place: &str) -> Value {
-    let form = json!({"type": "string", "minLength": 1, "maxLength": Channel::MAX_BYTES, "pattern": schema::VISIBLE});
-    json!({"name": "channel", "in": place, "required": true, "description": "The channel.", "schema": form})
 }
 
 /// `GET /api/history`, for clients.
@@ -151,6 +144,7 @@ fn document() -> Value {
     client_history(&mut document);
     client_presence(&mut document);
     client_publish(&mut document);
+    streams::describe(&mut document);
     for_everybody(&mut document);
     document.finish()
 }

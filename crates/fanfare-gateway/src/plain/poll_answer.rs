@@ -1,7 +1,9 @@
 //! The answer to a poll: a one-shot sink at the side of the session, and a body at the side of HTTP.
 //!
-//! Invariant: the cursor of the answer covers the messages in it, and no other. What comes behind them is for the next
-//! poll.
+//! Invariants
+//! - The cursor of the answer covers the messages in it, and no other. What comes behind them is for the next poll.
+//! - A gap is before the first message of an answer: an answer ends before a gap that is behind a message, and the next
+//!   poll finds it.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -24,6 +26,9 @@ const BEFORE: &[u8] = b"{\"cursor\":\"";
 /// The bytes between the cursor of an item and its next field.
 const BEHIND: &[u8] = b"\",";
 
+/// The first field of a notice. The only one that comes is a gap.
+const NOTICE: &[u8] = b"\"type\":";
+
 /// The messages of an answer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Messages {
@@ -31,6 +36,8 @@ pub(super) struct Messages {
     items: Vec<u8>,
     /// The position of the last message of each of their channels.
     cursor: Cursor,
+    /// Whether messages are missing before them.
+    has_gap: bool,
 }
 
 impl Messages {
@@ -38,38 +45,53 @@ impl Messages {
     fn of(slices: &[IoSlice<'_>]) -> Self {
         let mut messages = Self::default();
         let lines: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        for line in lines.split(|byte| *byte == b'\n') {
-            messages.add(line);
-        }
+        let mut lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        while lines.next().is_some_and(|line| messages.takes(line)) {}
         messages
     }
 
-    fn add(&mut self, line: &[u8]) {
-        if line.is_empty() {
-            return;
+    /// Takes a line, if it belongs to this answer.
+    fn takes(&mut self, line: &[u8]) -> bool {
+        let (cursor, fields) = parts(line);
+        let is_gap = fields.starts_with(NOTICE);
+        if is_gap && !self.items.is_empty() {
+            return false;
+        }
+        self.cursor.update(&cursor);
+        if is_gap {
+            self.has_gap = true;
+            return true;
         }
         if !self.items.is_empty() {
             self.items.push(b',');
         }
-        let end = |fields: &[u8]| fields.windows(BEHIND.len()).position(|window| window == BEHIND);
-        let cursor = line.strip_prefix(BEFORE).and_then(|behind| behind.split_at_checked(end(behind)?));
-        // A message that is not kept has no cursor.
-        let Some((cursor, fields)) = cursor else { return self.items.extend_from_slice(line) };
-        let cursor = std::str::from_utf8(cursor).ok().and_then(|cursor| cursor.parse().ok());
-        self.cursor.update(&cursor.unwrap_or_default());
         self.items.push(b'{');
-        self.items.extend_from_slice(fields.get(BEHIND.len()..).unwrap_or_default());
+        self.items.extend_from_slice(fields);
+        true
     }
 
     /// The body of an answer to a client that had `cursor` before.
     pub(super) fn body(self, mut cursor: Cursor, is_recovered: bool) -> Bytes {
         cursor.update(&self.cursor);
+        let is_recovered = is_recovered && !self.has_gap;
         let mut body = b"{\"messages\":[".to_vec();
         body.extend_from_slice(&self.items);
         body.extend_from_slice(
             format!("],\"cursor\":\"{cursor}\",\"recovered\":{is_recovered}}}\n").as_bytes(),
         );
         body.into()
+    }
+}
+
+/// The cursor of a line, and its other fields behind the brace. A message that is not kept has no cursor.
+fn parts(line: &[u8]) -> (Cursor, &[u8]) {
+    let end = |fields: &[u8]| fields.windows(BEHIND.len()).position(|window| window == BEHIND);
+    match line.strip_prefix(BEFORE).and_then(|behind| behind.split_at_checked(end(behind)?)) {
+        None => (Cursor::default(), line.get(1..).unwrap_or_default()),
+        Some((cursor, fields)) => {
+            let cursor = std::str::from_utf8(cursor).ok().and_then(|cursor| cursor.parse().ok());
+            (cursor.unwrap_or_default(), fields.get(BEHIND.len()..).unwrap_or_default())
+        }
     }
 }
 
@@ -154,6 +176,29 @@ mod tests {
                  \"cursor\":\"{cursor}\",\"recovered\":true}}\n"
             )
         );
+    }
+
+    #[tokio::test]
+    async fn a_gap_is_before_the_first_message() {
+        let message =
+            |number| format!("{{\"cursor\":\"{}\",\"channel\":\"a\",\"data\":1}}\n", at("a", number));
+        let gap =
+            |number| format!("{{\"cursor\":\"{}\",\"type\":\"gap\",\"channel\":\"a\"}}\n", at("a", number));
+        let (first, last) = (message(2), message(8));
+        for (lines, items, cursor, is_recovered) in [
+            ([gap(7), last.clone()].concat(), "{\"channel\":\"a\",\"data\":1}", 8, false),
+            ([first, gap(7), last].concat(), "{\"channel\":\"a\",\"data\":1}", 2, true),
+            (gap(7), "", 7, false),
+        ] {
+            let (sink, answered) = poll_sink();
+            sink.try_write(&[IoSlice::new(lines.as_bytes())]).unwrap();
+            let body = text(answered.await.unwrap(), at("a", 1), true);
+            let cursor = at("a", cursor);
+            assert_eq!(
+                body,
+                format!("{{\"messages\":[{items}],\"cursor\":\"{cursor}\",\"recovered\":{is_recovered}}}\n")
+            );
+        }
     }
 
     #[tokio::test]

@@ -13,9 +13,10 @@ use std::{
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
     Backend, BrokerEvents as _, Channel, CloseFrame, FramingId, Heartbeat, Incarnation, Limits, Message,
-    Namespace, Namespaces, Payload, Publication, Sink, Transport,
+    Namespace, Namespaces, Payload, Publication, Sink, TagFilter, Transport,
+    filter::{Condition, Test},
 };
-use fanfare_hub::{Dispatcher, Hub, HubMetrics, Kind, Peer, Session};
+use fanfare_hub::{Dispatcher, Hub, HubMetrics, Joining, Kind, Peer, Session, View};
 use fanfare_protocol::dialect::RELAY;
 use fanfare_websocket::{MessageKind, encode};
 use prometheus::Registry;
@@ -40,6 +41,17 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     pub(crate) fn new(members: usize) -> Self {
+        Self::joined(members, &View::Verbatim.into())
+    }
+
+    /// All members have a filter of one content, which every publication passes.
+    pub(crate) fn filtered(members: usize) -> Self {
+        let condition = Condition::Tag { name: "side".to_owned(), test: Test::Absent };
+        let filter = Some(Arc::new(TagFilter::new(condition).expect("a filter")));
+        Self::joined(members, &Joining { filter, ..View::Verbatim.into() })
+    }
+
+    fn joined(members: usize, joining: &Joining) -> Self {
         // Paused: nothing becomes due unless a bench waits for it.
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime");
@@ -52,7 +64,8 @@ impl Crowd {
             let session = hub.sessions.open(&kind, Peer::default());
             assert!(hub.sessions.admit(&session));
             hub.sessions.attach(&session, &WebSocket, Box::new(Open(writes.clone())));
-            runtime.block_on(hub.subscriptions.subscribe(&session, &channel)).expect("a subscription");
+            let subscribed = hub.subscriptions.subscribe_as(&session, &channel, joining.clone());
+            runtime.block_on(subscribed).expect("a subscription");
             session
         };
         let members = (0..members).map(|_| join()).collect();
@@ -96,7 +109,7 @@ impl Crowd {
 fn node() -> (Arc<Hub>, Arc<Dispatcher>) {
     let (limits, registry) = (Limits::default(), Registry::new());
     let metrics = Arc::new(HubMetrics::register(&registry).expect("metrics"));
-    metrics.connections.expect(&RELAY);
+    metrics.connections.expect(&RELAY, &["websocket"]);
     let namespaces = Arc::new(Namespaces::new(Namespace::default(), Vec::new()));
     let incarnation = Incarnation(1);
     // The control channel is not used.

@@ -1,8 +1,8 @@
 //! The publications of one channel in one tick.
 //!
 //! Invariant: the bytes are built once per encoding in use, for all members. A member that must not get all of them (it
-//! joined later, it is the sender and its namespace has no echo, it did not ask for news of clients, or it has a filter)
-//! gets its own selection of the same encoded frames.
+//! joined later, it is the sender and its namespace has no echo, it did not ask for news of clients, its dialect has no
+//! word for a gap, or it has a filter) gets its own selection of the same encoded frames.
 
 use std::sync::Arc;
 
@@ -52,12 +52,14 @@ pub(crate) struct Member {
     membership: Membership,
     /// The publications that pass its filter.
     passed: Option<PassedAt>,
+    /// Whether its dialect has a word for a gap.
+    tells_gaps: bool,
 }
 
 impl Batch {
     /// Appends a publication of this batch's channel.
     pub fn push(&mut self, queued: Queued) {
-        self.has_exceptions |= queued.except != [None; 2] || queued.publication.is_news();
+        self.has_exceptions |= queued.except != [None; 2] || queued.publication.is_notice();
         self.queued.push(queued);
     }
 
@@ -71,13 +73,18 @@ impl Batch {
 
     /// The members of the channel have these wishes. From now on nothing is appended.
     pub(crate) fn heed(&mut self, wishes: Arc<Wishes>) {
-        self.filtering = Some(Box::new(Filtering::new(wishes)));
+        self.filtering = Some(Box::new(Filtering::new(wishes, self.publications())));
     }
 
     /// A member, for [`Batch::queued_for`].
-    pub(crate) fn member(&mut self, session: SessionId, membership: Membership) -> Member {
+    pub(crate) fn member(
+        &mut self,
+        session: SessionId,
+        membership: Membership,
+        dialect: &dyn Dialect,
+    ) -> Member {
         let passed = membership.is_filtered().then(|| self.evaluate(session)).flatten();
-        Member { session, membership, passed }
+        Member { session, membership, passed, tells_gaps: dialect.tells_gaps() }
     }
 
     fn evaluate(&mut self, session: SessionId) -> Option<PassedAt> {
@@ -87,16 +94,30 @@ impl Batch {
 
     /// The publications that a member gets.
     pub(crate) fn queued_for(&self, member: Member) -> impl Iterator<Item = &Queued> {
-        let passed = member.passed.and_then(|at| self.filtering.as_ref()?.get(at));
+        let passed = self.passed(member);
         let passes = move |at| match passed {
             Some(passed) => passed.has(at),
             // A filtered member without its filter gets nothing rather than what it did not ask for.
             None => !member.membership.is_filtered(),
         };
-        let is_for = move |(at, queued): &(usize, &Queued)| {
-            queued.is_for(member.session, member.membership) && passes(*at)
-        };
+        let is_for = move |(at, queued): &(usize, &Queued)| queued.is_for(member) && passes(*at);
         self.queued.iter().enumerate().filter(is_for).map(|(_, queued)| queued)
+    }
+
+    /// The number of publications that a member gets.
+    fn count_for(&self, member: Member) -> usize {
+        let Member { membership, .. } = member;
+        let joined_before = self.queued.first().is_some_and(|first| first.sequence >= membership.since());
+        match self.passed(member) {
+            _ if self.has_exceptions || !joined_before => self.queued_for(member).count(),
+            Some(passed) => passed.count(),
+            None if membership.is_filtered() => 0,
+            None => self.queued.len(),
+        }
+    }
+
+    fn passed(&self, member: Member) -> Option<&Passed> {
+        self.filtering.as_ref()?.get(member.passed?)
     }
 
     /// The number of publications.
@@ -130,7 +151,7 @@ impl Batch {
         namespaces: &'a Namespaces,
     ) -> Option<Share<'a>> {
         let looks_at = self.queued.first().is_some_and(|first| membership.looks_at(first.sequence));
-        let mut member = Member { session, membership, passed: None };
+        let mut member = Member { session, membership, passed: None, tells_gaps: false };
         let (mut count, mut dialect) = (self.queued.len(), dialect);
         if looks_at || self.has_exceptions {
             (member, count, dialect) = self.selection(session, membership, dialect);
@@ -150,11 +171,13 @@ impl Batch {
         mut dialect: &'static dyn Dialect,
     ) -> (Member, usize, &'static dyn Dialect) {
         if membership.is_delta() {
-            let base = self.filtering.as_ref().and_then(|filtering| filtering.wishes.bases.get(session));
-            dialect = bases::form(dialect, base, self.publications());
+            dialect = match &mut self.filtering {
+                Some(filtering) => filtering.form(session, dialect),
+                None => bases::form(dialect, None, &[]),
+            };
         }
-        let member = self.member(session, membership);
-        (member, self.queued_for(member).count(), dialect)
+        let member = self.member(session, membership, dialect);
+        (member, self.count_for(member), dialect)
     }
 
     fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
@@ -194,8 +217,8 @@ impl Share<'_> {
     }
 
     #[cold]
-    fn has_news(&self) -> bool {
-        self.queued().any(|queued| queued.publication.is_news())
+    fn has_notice(&self) -> bool {
+        self.queued().any(|queued| queued.publication.is_notice())
     }
 }
 
@@ -227,9 +250,9 @@ impl Outgoing for Share<'_> {
         let channel = &self.batch.queued.first()?.publication.channel;
         match self.namespaces.of(channel).slow_client {
             SlowClient::Disconnect => None,
-            // News replaces no publication, and no publication replaces news. So publications that wait together with
-            // news are not replaced either.
-            SlowClient::Conflate if self.batch.has_exceptions && self.has_news() => None,
+            // A notice replaces no publication, and no publication replaces a notice. So publications that wait together
+            // with one are not replaced either.
+            SlowClient::Conflate if self.batch.has_exceptions && self.has_notice() => None,
             SlowClient::Conflate => Some(channel.clone()),
         }
     }
@@ -241,11 +264,13 @@ impl Outgoing for Share<'_> {
 }
 
 impl Queued {
-    /// Whether the member `session` gets it, if it passes its filter.
-    fn is_for(&self, session: SessionId, membership: Membership) -> bool {
+    /// Whether a member gets it, if it passes its filter.
+    fn is_for(&self, member: Member) -> bool {
+        let Member { session, membership, tells_gaps, .. } = member;
         self.sequence >= membership.since()
             && !self.except.contains(&Some(session))
             && (membership.wants_news() || !self.publication.is_news())
+            && (tells_gaps || !self.publication.is_gap())
     }
 
     fn encoded(&self, key: EncodingKey, dialect: &dyn Dialect, transport: &dyn Transport) -> Bytes {

@@ -248,9 +248,9 @@ impl Dispatcher {
         let mut state = tail.lock();
         let (was_live, before) = (state.tail.is_live(), state.tail.bytes());
         let result = change(&mut state, &mut effects);
-        if !effects.deliver.is_empty() {
+        if effects.delivers() {
             state.touch(self.tails.now());
-            self.deliver(&tail.channel, std::mem::take(&mut effects.deliver), &mut state.latest);
+            self.deliver(&tail.channel, effects.take(&tail.channel), &mut state.latest);
         }
         let bytes = self.tails.account(before, state.tail.bytes());
         drop(state);

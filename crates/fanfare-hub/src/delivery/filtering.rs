@@ -1,24 +1,30 @@
-//! The publications of a batch that pass the filters of its members.
+//! The share of members with wishes in a batch: the publications that pass their filters, or differences.
 //!
 //! Invariant: a filter is evaluated once for each publication of a tick, and the publications that pass are joined once
-//! per encoding, for all members that have it.
+//! per encoding, for all members that have it. A member costs one step, however many publications the batch has.
 
-use std::sync::Arc;
+use std::{hash::BuildHasherDefault, sync::Arc};
 
 use bytes::Bytes;
-use fanfare_core::{EncodingKey, Publication, SessionId};
+use fanfare_core::{Dialect, EncodingKey, Publication, SessionId};
 use indexmap::IndexMap;
 use smallvec::SmallVec;
 
-use super::{filters::passes, wishes::Wishes};
+use super::{
+    bases::{self, Lowest},
+    by_member::{Next, NumberHasher},
+    filters::passes,
+    wishes::Wishes,
+};
 
-/// The wishes of a batch's members, and what was found out with their filters.
+/// The wishes of a batch's members, and what was found out with them.
 pub(super) struct Filtering {
-    pub(super) wishes: Arc<Wishes>,
+    wishes: Arc<Wishes>,
     /// By the address of the filter, which `wishes` keeps alive.
-    passed: IndexMap<usize, Passed>,
-    /// The filter of the last member. Neighbours often share one.
-    last: Option<(usize, PassedAt)>,
+    passed: IndexMap<usize, Passed, BuildHasherDefault<NumberHasher>>,
+    next_filter: Next,
+    lowest: Lowest,
+    next_base: Next,
 }
 
 /// The publications of a batch that pass one filter.
@@ -35,8 +41,23 @@ pub(super) struct Passed {
 pub(super) struct PassedAt(usize);
 
 impl Filtering {
-    pub(super) fn new(wishes: Arc<Wishes>) -> Self {
-        Self { wishes, passed: IndexMap::new(), last: None }
+    pub(super) fn new<'a>(
+        wishes: Arc<Wishes>,
+        publications: impl Iterator<Item = &'a Arc<Publication>>,
+    ) -> Self {
+        Self {
+            wishes,
+            passed: IndexMap::default(),
+            next_filter: Next::default(),
+            lowest: bases::lowest(publications),
+            next_base: Next::default(),
+        }
+    }
+
+    /// The form of its dialect in which a member that gets differences gets the batch.
+    pub(super) fn form(&mut self, session: SessionId, dialect: &'static dyn Dialect) -> &'static dyn Dialect {
+        let base = self.wishes.bases.get_next(session, &mut self.next_base);
+        bases::form(dialect, base, &self.lowest)
     }
 
     /// Finds out which publications pass the filter of a member; `None` where it has none.
@@ -45,20 +66,15 @@ impl Filtering {
         session: SessionId,
         publications: impl Iterator<Item = &'a Arc<Publication>>,
     ) -> Option<PassedAt> {
-        let filter = self.wishes.filters.of(session)?;
+        let filter = self.wishes.filters.of(session, &mut self.next_filter)?;
         let address = Arc::as_ptr(filter).addr();
-        if let Some((_, at)) = self.last.filter(|(last, _)| *last == address) {
-            return Some(at);
-        }
-        let entry = self.passed.entry(address);
-        let at = PassedAt(entry.index());
-        entry.or_insert_with(|| {
+        let evaluated = self.passed.get_index_of(&address);
+        let at = evaluated.unwrap_or_else(|| {
             let passes: SmallVec<_> = publications.map(|publication| passes(filter, publication)).collect();
             let count = passes.iter().filter(|passes| **passes).count();
-            Passed { passes, count, whole: SmallVec::new() }
+            self.passed.insert_full(address, Passed { passes, count, whole: SmallVec::new() }).0
         });
-        self.last = Some((address, at));
-        Some(at)
+        Some(PassedAt(at))
     }
 
     pub(super) fn get(&self, at: PassedAt) -> Option<&Passed> {
@@ -120,7 +136,7 @@ mod tests {
         for (session, value) in [(1, "a"), (2, "b"), (3, "a"), (4, "a")] {
             filters.insert(SessionId(session), &filter(value));
         }
-        let mut filtering = Filtering::new(Arc::new(Wishes { filters, ..Wishes::default() }));
+        let mut filtering = Filtering::new(Arc::new(Wishes { filters, ..Wishes::default() }), [].iter());
         let batch = [tagged("a"), tagged("b"), tagged("a")];
         let mut looked_at = 0;
         let mut evaluated = |session| {

@@ -5,20 +5,20 @@
 //! - A member whose [`Membership`](super::membership::Membership) is filtered has its filter here, in the snapshot that
 //!   a tick works on too.
 //! - News of clients pass every filter: they have no tags.
-//! - Members of one filter cost one look-up each, by a number that no client chooses.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    hash::{BuildHasherDefault, Hasher},
     sync::Arc,
 };
 
 use fanfare_core::{Publication, SessionId, TagFilter};
 
+use super::by_member::{ByMember, Next};
+
 /// The filters of a channel's members in one shard.
 #[derive(Clone, Default)]
 pub(crate) struct Filters {
-    of: HashMap<SessionId, Arc<TagFilter>, BuildHasherDefault<NumberHasher>>,
+    of: ByMember<Arc<TagFilter>>,
     /// Each filter once, with the number of its members.
     distinct: HashMap<Arc<TagFilter>, usize>,
 }
@@ -41,7 +41,7 @@ impl Filters {
 
     /// Removes a member.
     pub(crate) fn remove(&mut self, session: SessionId) {
-        let Some(filter) = self.of.remove(&session) else { return };
+        let Some(filter) = self.of.remove(session) else { return };
         if let Entry::Occupied(mut found) = self.distinct.entry(filter) {
             *found.get_mut() -= 1;
             if *found.get() == 0 {
@@ -50,9 +50,9 @@ impl Filters {
         }
     }
 
-    /// The filter of a member.
-    pub(crate) fn of(&self, session: SessionId) -> Option<&Arc<TagFilter>> {
-        self.of.get(&session)
+    /// The filter of a member, which is at `next` where members come in order.
+    pub(crate) fn of(&self, session: SessionId, next: &mut Next) -> Option<&Arc<TagFilter>> {
+        self.of.get_next(session, next)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -60,31 +60,10 @@ impl Filters {
     }
 }
 
-/// Spreads the numbers of sessions, which no client chooses.
-#[derive(Default)]
-struct NumberHasher(u64);
-
-impl Hasher for NumberHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(self.0.rotate_left(8) ^ u64::from(*byte)));
-    }
-
-    #[inline]
-    fn write_u64(&mut self, number: u64) {
-        // The golden ratio, as in Fibonacci hashing. The table takes bits of both ends.
-        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 ^= self.0 >> 32;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 /// Whether a subscriber with this filter gets a publication.
 pub(crate) fn passes(filter: &TagFilter, publication: &Publication) -> bool {
     let attributes = publication.attributes.as_deref();
-    publication.is_news() || filter.matches(attributes.map_or(&[], |attributes| &attributes.tags))
+    publication.is_notice() || filter.matches(attributes.map_or(&[], |attributes| &attributes.tags))
 }
 
 #[cfg(test)]
@@ -105,7 +84,7 @@ mod tests {
         filters.insert(SessionId(4), &filter("b"));
         (1..4).for_each(|session| filters.remove(SessionId(session)));
         filters.remove(SessionId(9));
-        assert_eq!((filters.of.len(), filters.distinct.len()), (1, 1));
+        assert_eq!((filters.is_empty(), filters.distinct.len()), (false, 1));
         filters.remove(SessionId(4));
         assert!(filters.is_empty() && filters.distinct.is_empty());
     }

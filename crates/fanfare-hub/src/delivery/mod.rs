@@ -5,7 +5,7 @@
 //! - `gather`: the shards, each woken once for all publications of one read
 //! - [`shard`]: a part of the sessions, and the queue of their publications; `progress`: the steps of its tasks
 //! - [`membership`]: a session's place in a channel; `wishes`: members with `filters`, and the `bases` of those that get
-//!   differences; `filtering`: the publications that pass filters
+//!   differences, both `by_member`; `filtering`: the publications that pass filters
 //! - [`tick`]: takes the queue of a shard, and writes it out once per session
 //! - [`batch`]: the publications of one channel in one tick, encoded once per encoding in use
 //! - `tails`: the newest publications of channels with history; losses are healed here; [`part`]: reads a part of a history
@@ -15,6 +15,7 @@
 
 pub(crate) mod bases;
 pub mod batch;
+mod by_member;
 pub mod dispatcher;
 mod filtering;
 pub(crate) mod filters;

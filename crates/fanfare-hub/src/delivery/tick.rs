@@ -177,7 +177,7 @@ impl Tick<'_> {
 
     /// Holds a member's share until its history was sent; `None` where it was.
     fn hold(&self, session: &Session, membership: Membership, batch: &mut Batch) -> Option<(Sent, usize)> {
-        let member = batch.member(session.id, membership);
+        let member = batch.member(session.id, membership, session.dialect());
         let channel = &batch.publications().next()?.channel;
         let mine = || batch.queued_for(member);
         let publications = mine().map(|queued| &queued.publication);

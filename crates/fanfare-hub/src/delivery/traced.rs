@@ -75,7 +75,7 @@ impl FanOutSpans {
             return Self(Vec::new());
         }
         for (SessionById(session), membership) in members {
-            let member = batch.member(session.id, *membership);
+            let member = batch.member(session.id, *membership, session.dialect());
             for queued in batch.queued_for(member) {
                 let at = spans.binary_search_by_key(&queued.sequence, |(sequence, _)| *sequence);
                 if let Some((_, (_, deliveries))) = at.ok().and_then(|at| spans.get_mut(at)) {

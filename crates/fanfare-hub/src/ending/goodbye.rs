@@ -58,7 +58,7 @@ impl Goodbyes {
             let goodbye = session.dialect().goodbye(disconnect);
             let mut end = End::new(disconnect.clone(), &goodbye);
             if session.is_connection() {
-                self.metrics.connection_ended(session.dialect(), &end);
+                self.metrics.connection_ended(session.dialect(), session.kind.transport, &end);
                 let client = self.attendance.client(session);
                 self.attendance.events.ended(client, session, &end, goodbye.frame.as_ref());
             }

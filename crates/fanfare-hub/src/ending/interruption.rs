@@ -4,6 +4,7 @@
 //! - In a channel with history a publication is lost only when the history does not have it.
 //! - Then every client that connects by a command is told: the subscription that it made ends, and it may subscribe
 //!   again; with a subscription that the server made its session ends.
+//! - A session whose dialect tells gaps was told in its place among the publications, and stays.
 //! - Any other session is closed for a loss only in namespaces that ask for it.
 //! - Sessions are told at a pace, in random order.
 
@@ -93,7 +94,7 @@ impl Interruptions {
         let namespaces = self.dispatcher.namespaces();
         let heals = |channel: &Channel| self.dispatcher.tails().get(channel).is_some();
         let has_lost = |session: &Arc<Session>| {
-            let can_be_told = can_be_told(session);
+            let can_be_told = can_be_told(session) || session.dialect().tells_gaps();
             session.has_any(|channel| lost.closes(&namespaces, &*self.broker, channel, heals, can_be_told))
         };
         self.dispatcher.sessions().into_iter().filter(has_lost).collect()

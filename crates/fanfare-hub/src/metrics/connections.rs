@@ -23,7 +23,7 @@ const NO_CODE: &str = "none";
 /// The codes of RFC 6455 §7.4.1 and of IANA's registry that a client may send.
 const CLIENT_CODES: [u16; 12] = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
 
-/// Connections, by dialect.
+/// Connections, by dialect, and those that were opened by transport too.
 pub struct Connections {
     all: AtomicI64,
     open: IntGaugeVec,
@@ -34,10 +34,13 @@ pub struct Connections {
 impl Connections {
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
         let new = Registrar(registry);
-        let opts = Opts::new("fanfare_connections", "Open connections, by dialect");
-        let open = new.register(IntGaugeVec::new(opts, &["dialect"])?)?;
-        let opts = Opts::new("fanfare_connections_opened_total", "Connections that were let in, by dialect");
-        let opened = new.register(IntCounterVec::new(opts, &["dialect"])?)?;
+        let opts = Opts::new("fanfare_connections", "Open connections, by dialect and transport");
+        let open = new.register(IntGaugeVec::new(opts, &["dialect", "transport"])?)?;
+        let opts = Opts::new(
+            "fanfare_connections_opened_total",
+            "Connections that were let in, by dialect and transport",
+        );
+        let opened = new.register(IntCounterVec::new(opts, &["dialect", "transport"])?)?;
         let opts = Opts::new(
             "fanfare_connections_closed_total",
             "Connections that ended, by dialect, close code (of those free for applications, a client's own are \
@@ -47,10 +50,12 @@ impl Connections {
         Ok(Self { all: AtomicI64::new(0), open, opened, closed })
     }
 
-    /// Makes every series of a dialect, at 0.
-    pub fn expect(&self, dialect: &dyn Dialect) {
-        self.open.with_label_values(&[dialect.name()]);
-        self.opened.with_label_values(&[dialect.name()]);
+    /// Makes every series of a dialect over these transports, at 0.
+    pub fn expect(&self, dialect: &dyn Dialect, transports: &[&str]) {
+        for transport in transports {
+            self.open.with_label_values(&[dialect.name(), transport]);
+            self.opened.with_label_values(&[dialect.name(), transport]);
+        }
         let clients = CLIENT_CODES.into_iter().chain([3000, 4000]).map(Some).chain([None]);
         let ends = clients.map(Disconnect::ByClient).chain(Disconnect::one_of_each());
         for disconnect in ends {
@@ -66,16 +71,17 @@ impl Connections {
     }
 
     /// A connection was opened.
-    pub fn opened(&self, dialect: &dyn Dialect) {
+    pub fn opened(&self, dialect: &dyn Dialect, transport: &str) {
+        let labels = [dialect.name(), transport];
         self.all.fetch_add(1, Ordering::Relaxed);
-        self.open.with_label_values(&[dialect.name()]).inc();
-        self.opened.with_label_values(&[dialect.name()]).inc();
+        self.open.with_label_values(&labels).inc();
+        self.opened.with_label_values(&labels).inc();
     }
 
     /// A connection ended.
-    pub(crate) fn ended(&self, dialect: &dyn Dialect, end: &End) {
+    pub(crate) fn ended(&self, dialect: &dyn Dialect, transport: &str, end: &End) {
         self.all.fetch_sub(1, Ordering::Relaxed);
-        self.open.with_label_values(&[dialect.name()]).dec();
+        self.open.with_label_values(&[dialect.name(), transport]).dec();
         self.series(dialect, end).inc();
     }
 

@@ -72,8 +72,8 @@ impl HubMetrics {
     }
 
     /// A connection ended.
-    pub(crate) fn connection_ended(&self, dialect: &dyn Dialect, end: &End) {
-        self.connections.ended(dialect, end);
+    pub(crate) fn connection_ended(&self, dialect: &dyn Dialect, transport: &str, end: &End) {
+        self.connections.ended(dialect, transport, end);
         let disconnect = &end.disconnect;
         if let Some(limit) = Limit::of(disconnect) {
             self.limit_hit(limit);

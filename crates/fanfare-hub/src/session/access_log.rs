@@ -43,6 +43,7 @@ impl Drop for Session {
             target: "fanfare::access",
             session = self.id.0,
             dialect = self.dialect().name(),
+            transport = self.kind.transport,
             client = self.address().map(tracing::field::display),
             subject = identity.as_ref().and_then(|identity| identity.subject()),
             channel = (!end.channels.is_empty()).then(|| tracing::field::display(Names(&end.channels))),

@@ -165,7 +165,8 @@ impl Flow {
         let closers = if state.is_settled() { std::mem::take(&mut state.closers) } else { Vec::new() };
         drop(state);
         budget.end(bytes);
-        reader.into_iter().chain(closers).for_each(Waker::wake);
+        reader.into_iter().for_each(Waker::wake);
+        closers.into_iter().for_each(Waker::wake);
         verdict
     }
 

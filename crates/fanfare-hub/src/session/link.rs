@@ -19,6 +19,9 @@ use crate::{
     upkeep::budget::Budget,
 };
 
+/// The bytes of a WebSocket ping without payload. A buffer of its length becomes [`Bytes`] without a second allocation.
+const PING_BYTES: usize = 2;
+
 /// The number of slices of one write (the kernel takes at most 1,024).
 const SLICES: usize = 64;
 
@@ -98,7 +101,7 @@ impl<'a> WriteContext<'a> {
     }
 }
 
-/// Bytes that are framed already: control frames of the transport, and the goodbye.
+/// Bytes that are framed already, which are sent once: control frames of the transport, and the goodbye.
 struct Framed {
     bytes: Bytes,
     messages: u32,
@@ -106,7 +109,7 @@ struct Framed {
 
 impl Outgoing for Framed {
     fn framed(&mut self, _transport: &'static dyn Transport) -> Bytes {
-        self.bytes.clone()
+        std::mem::take(&mut self.bytes)
     }
 
     fn count(&self) -> u32 {
@@ -160,7 +163,7 @@ impl Link {
         frame: impl FnOnce(&'static dyn Transport, &mut Vec<u8>),
         write: &mut WriteContext<'_>,
     ) -> Sent {
-        let mut framed = Vec::new();
+        let mut framed = Vec::with_capacity(PING_BYTES);
         frame(self.transport, &mut framed);
         self.send(&mut Framed { bytes: framed.into(), messages: 0 }, write)
     }

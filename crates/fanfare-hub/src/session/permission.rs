@@ -11,6 +11,7 @@ use crate::session::state::Session;
 ///
 /// # Errors
 /// It does not, and why.
+#[inline]
 pub(crate) fn permit(
     access: Access,
     session: &Session,

@@ -71,7 +71,7 @@ impl Sessions {
             return false;
         }
         session.traffic.begin();
-        self.metrics.connections.opened(session.dialect());
+        self.metrics.connections.opened(session.dialect(), session.kind.transport);
         true
     }
 

@@ -30,7 +30,7 @@ pub struct Kind {
     pub dialect: &'static dyn Dialect,
     /// How the sessions are kept alive.
     pub heartbeat: Heartbeat,
-    /// The word for the transport, for the operator's backend.
+    /// The word for the transport, in metrics and for the operator's backend.
     pub transport: &'static str,
     /// `Some`: a client says who it is in its first command, and nothing is carried out before.
     pub connects: Option<ConnectRules>,
@@ -146,25 +146,21 @@ impl Session {
     /// `None`: it does not.
     #[inline]
     pub(crate) fn due_in(&self) -> Option<Duration> {
-        if self.has_no_token() {
-            None
-        } else {
+        if self.may_expire() {
             self.identity_due_in().into_iter().chain(self.subscription_due_in()).min()
+        } else {
+            None
         }
     }
 
-    /// The time until the session ends with the client's token; `None`: it does not.
+    /// Whether the session may have a client's token, or a subscription that ends.
     #[inline]
+    pub(crate) fn may_expire(&self) -> bool {
+        self.identity.is_some() || self.more.get().is_some()
+    }
+
+    /// The time until the session ends with the client's token; `None`: it does not.
     pub(crate) fn expires_in(&self) -> Option<Duration> {
-        if self.has_no_token() { None } else { self.identity_expires_in() }
-    }
-
-    fn has_no_token(&self) -> bool {
-        self.identity.is_none() && self.more.get().is_none()
-    }
-
-    #[cold]
-    fn identity_expires_in(&self) -> Option<Duration> {
         self.left_with_grace(self.identity()?.expires_at()?)
     }
 
@@ -172,7 +168,7 @@ impl Session {
     #[cold]
     fn identity_due_in(&self) -> Option<Duration> {
         let is_asked = self.more.get().is_some_and(|more| more.by_hook.waits_for_renewal());
-        if is_asked { Some(left_until(self.identity()?.expires_at()?)) } else { self.identity_expires_in() }
+        if is_asked { Some(left_until(self.identity()?.expires_at()?)) } else { self.expires_in() }
     }
 
     #[cold]

@@ -65,7 +65,7 @@ impl Writer {
             let channel = &batch.publications().next()?.channel;
             self.goodbyes.dispatcher.shard_of(session)?.base(channel, session)
         };
-        base().map_or(dialect, |base| bases::form(dialect, base, batch.publications()))
+        base().map_or(dialect, |base| bases::form(dialect, base, &bases::lowest(batch.publications())))
     }
 
     /// Tells a session what its client did not ask for, where its dialect has a word for it.

@@ -87,11 +87,9 @@ impl Heartbeats {
             session.last_activity.heard(now);
             beat.ping_at = beat.ping_at.max(now + 1);
         }
-        if session.expires_in() == Some(Duration::ZERO) {
-            return self.goodbyes.end(&session, &Disconnect::Expired);
+        if session.may_expire() && self.look_for_expiry(&session) {
+            return;
         }
-        self.subscriptions.expire(&session);
-        self.renewals.look(&session);
         if beat.is_for_expiry() {
             return;
         }
@@ -114,6 +112,18 @@ impl Heartbeats {
             }
         };
         shard.wheel.put(beat, shard.wheel.no_later_than_expiry(&session, due));
+    }
+
+    /// Ends a session whose client's token expired, and subscriptions whose time is over, or asks the backend about them.
+    /// Whether the session ended.
+    fn look_for_expiry(&self, session: &Arc<Session>) -> bool {
+        if session.expires_in() == Some(Duration::ZERO) {
+            self.goodbyes.end(session, &Disconnect::Expired);
+            return true;
+        }
+        self.subscriptions.expire(session);
+        self.renewals.look(session);
+        false
     }
 
     /// Ends a session whose client did not connect in time. A connect that is under way has bounds of its own.

@@ -35,6 +35,7 @@ pub(crate) struct Lines {
     liveness: Liveness,
     says_goodbye: bool,
     names_publisher: bool,
+    tells_gaps: bool,
     encoded: AtomicUsize,
 }
 
@@ -64,12 +65,18 @@ impl Lines {
         Box::leak(Box::new(Self { names_publisher: true, ..Self::new(true, Liveness::AnyRead, false) }))
     }
 
+    /// As [`Lines::listening`]; a gap is told where it is: `gap a 3`.
+    pub(crate) fn telling_gaps() -> &'static Self {
+        Box::leak(Box::new(Self { tells_gaps: true, ..Self::new(true, Liveness::AnyWrite, false) }))
+    }
+
     fn leak(answers: bool, liveness: Liveness, says_goodbye: bool) -> &'static Self {
         Box::leak(Box::new(Self::new(answers, liveness, says_goodbye)))
     }
 
     fn new(answers: bool, liveness: Liveness, says_goodbye: bool) -> Self {
-        Self { answers, liveness, says_goodbye, names_publisher: false, encoded: AtomicUsize::new(0) }
+        let (names_publisher, tells_gaps, encoded) = (false, false, AtomicUsize::new(0));
+        Self { answers, liveness, says_goodbye, names_publisher, tells_gaps, encoded }
     }
 
     /// How many publications it encoded.
@@ -101,6 +108,10 @@ impl Dialect for Lines {
         if let Some(news) = news(publication) {
             return text(news);
         }
+        if publication.is_gap() {
+            let place = publication.position.map_or(0, |at| at.offset);
+            return text(format!("gap {} {place}", publication.channel));
+        }
         let payload = std::str::from_utf8(publication.payload.bytes()).unwrap();
         let publisher = publication.attributes.as_ref().and_then(|attributes| attributes.publisher.as_ref());
         let by = publisher.map_or(String::new(), |publisher| format!(" by {}", entry(publisher)));
@@ -113,6 +124,10 @@ impl Dialect for Lines {
 
     fn names_publisher(&self) -> bool {
         self.names_publisher
+    }
+
+    fn tells_gaps(&self) -> bool {
+        self.tells_gaps
     }
 
     fn reply(&self, reply: &Reply) -> Answer {

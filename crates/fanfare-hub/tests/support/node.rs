@@ -104,7 +104,7 @@ impl Setup {
         let namespaces = Arc::new(Namespaces::new(namespace, named));
         let registry = Registry::new();
         let metrics = Arc::new(HubMetrics::register(&registry).unwrap());
-        metrics.connections.expect(dialect);
+        metrics.connections.expect(dialect, &["pipe"]);
         let (dispatcher, controls) =
             Dispatcher::new(INCARNATION, shards, namespaces, &limits, metrics.clone());
         let dispatcher = Arc::new(dispatcher);
@@ -136,6 +136,13 @@ impl Node {
     pub(crate) fn client_without_connect(&self) -> Client {
         let heartbeat = self.kind.heartbeat.clone();
         let kind = Arc::new(Kind { heartbeat, connects: None, ..*self.kind });
+        self.client_of(&kind, Pipe::open(Framing::Newline))
+    }
+
+    /// A client of a dialect that is not the node's, which does not connect.
+    pub(crate) fn client_of_dialect(&self, dialect: &'static Lines) -> Client {
+        let heartbeat = self.kind.heartbeat.clone();
+        let kind = Arc::new(Kind { dialect, heartbeat, connects: None, ..*self.kind });
         self.client_of(&kind, Pipe::open(Framing::Newline))
     }
 

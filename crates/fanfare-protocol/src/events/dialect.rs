@@ -62,6 +62,13 @@ impl Events {
         Self(Form::Polls)
     }
 
+    /// A gap, which a poll is told too. Lines and polls share its bytes.
+    fn gap(self, mark: &Publication) -> Message {
+        let form = if self.0 == Form::Polls { Form::Lines } else { self.0 };
+        let notice = Self(form).notice(Notice::gap(&mark.channel), item::cursor(mark));
+        notice.unwrap_or_else(|| message(String::new()))
+    }
+
     fn notice(self, notice: Notice<'_>, cursor: Option<Cursor>) -> Option<Message> {
         match self.0 {
             Form::EventsOfOne | Form::EventsOfSeveral => {
@@ -94,11 +101,18 @@ impl Dialect for Events {
     }
 
     fn publication(&self, publication: &Publication) -> Message {
+        if publication.is_gap() {
+            return self.gap(publication);
+        }
         message(match self.0 {
             Form::EventsOfOne => block::verbatim(publication),
             Form::EventsOfSeveral => block::of(publication, &item::without_cursor(publication)),
             Form::Lines | Form::Polls => item::with_cursor(publication),
         })
+    }
+
+    fn tells_gaps(&self) -> bool {
+        true
     }
 
     fn reply(&self, reply: &Reply) -> Answer {

@@ -7,8 +7,8 @@
 //! An item is a JSON object: `cursor` (first, where its channel has a history), `channel`, `event`, `tags`, and `data`: a
 //! string for text, JSON unchanged, and `{"b64":…}` for bytes.
 //!
-//! Beside messages there are notices (event `fanfare`): `{"type":…}` with the types `subscribed`, `unsubscribed`,
-//! `expiring` and `disconnect`. The codes of the last are those of the [plain WebSocket](crate::relay).
+//! Beside messages there are notices (event `fanfare`): `{"type":…}` with the types `subscribed`, `gap`,
+//! `unsubscribed`, `expiring` and `disconnect`. The codes of the last are those of the [plain WebSocket](crate::relay).
 //!
 //! Invariants
 //! - The bytes of a publication are the same for all who get it. So they hold the [cursor](fanfare_core::Cursor) of its

@@ -15,6 +15,12 @@ pub(super) enum Notice<'a> {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         gap: bool,
     },
+    /// Messages are missing between those before and those behind.
+    Gap {
+        channel: &'a str,
+        /// True: so a client that looks for gaps finds them here and in [`Self::Subscribed`].
+        gap: bool,
+    },
     Unsubscribed {
         channel: &'a str,
         reason: &'static str,
@@ -40,6 +46,10 @@ impl<'a> Notice<'a> {
             gap: whole == Some(false),
         };
         (notice, subscription.position.map(|position| Cursor::of(channel, position)))
+    }
+
+    pub(super) fn gap(channel: &'a Channel) -> Self {
+        Self::Gap { channel: channel.as_str(), gap: true }
     }
 
     pub(super) fn unsubscribed(channel: &'a Channel, reason: Unsubscribed) -> Self {

@@ -110,6 +110,20 @@ fn a_client_is_told_its_subscription() {
 }
 
 #[test]
+fn a_gap_is_told_where_it_is() {
+    let mark = Publication::gap(channel(), Some(position()));
+    let cursor = Cursor::of(&channel(), position());
+    let notice = r#""type":"gap","channel":"chat","gap":true}"#;
+    for dialect in [Events::of_one(), Events::of_several()] {
+        assert_eq!(said(dialect, &mark), format!("id: {cursor}\nevent: fanfare\ndata: {{{notice}\n\n"));
+    }
+    for dialect in [Events::lines(), Events::polls()] {
+        assert_eq!(said(dialect, &mark), format!("{{\"cursor\":\"{cursor}\",{notice}"));
+    }
+    assert!(ALL.iter().all(Dialect::tells_gaps));
+}
+
+#[test]
 fn ends_are_told_with_code_and_sentence() {
     let goodbye = Events::of_one().goodbye(&Disconnect::Expired);
     assert_eq!(

@@ -40,13 +40,16 @@ struct Args {
     /// One run with each kind of the faults by itself
     #[arg(long)]
     each: bool,
-    /// Clients that listen
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    /// Clients that listen over WebSockets
+    #[arg(long, value_name = "N", default_value_t = 40)]
     subscribers: usize,
     /// Clients of npm's centrifuge that listen, and a third of them publishes: over WebSockets, HTTP streams and SSE. Its
     /// packages are those of tests/centrifugo
     #[arg(long, value_name = "N", default_value_t = 30)]
     sdk: usize,
+    /// Clients of plain HTTP that listen, and a third of them publishes: by /sse, /stream and /poll
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    plain: usize,
     /// Messages a second
     #[arg(long, value_name = "R", default_value_t = 150.0)]
     rate: f64,
@@ -94,6 +97,7 @@ impl Args {
             kinds: kinds.to_vec(),
             subscribers: self.subscribers,
             sdk: self.sdk,
+            plain: self.plain,
             rate: self.rate,
             logs: Some(self.logs.clone()),
         })

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
 
+mod away;
 mod cookies;
 mod idle;
 mod observed;

@@ -15,8 +15,17 @@ async fn nothing_is_lost(kinds: &[Kind]) {
 /// The same on another Redis. A message that a failover lost is told.
 async fn is_right(redis: Topology, kinds: &[Kind]) {
     let (lasts, kinds) = (Duration::from_secs(30), kinds.to_vec());
-    let settings =
-        Settings { seed: 1, lasts, redis, kinds, subscribers: 90, sdk: 0, rate: 150.0, logs: None };
+    let settings = Settings {
+        seed: 1,
+        lasts,
+        redis,
+        kinds,
+        subscribers: 60,
+        sdk: 0,
+        plain: 30,
+        rate: 150.0,
+        logs: None,
+    };
     let summary = chaos::run(&settings).await;
     eprintln!("{}", settings.line(&summary));
     assert!(summary.is_right(), "{summary}");

@@ -26,7 +26,7 @@ async fn an_own_listener_is_the_only_one() {
     let mut client = node.connect("/chat").await;
     api.publish("chat", "by the API").await;
     client.expect("by the API").await;
-    assert!(metrics.get("/metrics").await.text().contains("fanfare_connections{dialect=\"relay\"} 1"));
+    assert_eq!(metrics.metric("fanfare_connections{dialect=\"relay\",transport=\"websocket\"}").await, 1.0);
 
     let call = json!({"channel": "chat", "data": "elsewhere"});
     node.post(&call).await.is(404, "api.listen");

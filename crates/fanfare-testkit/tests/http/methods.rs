@@ -243,7 +243,12 @@ async fn the_description_needs_no_key() {
     assert_eq!(document["openapi"], "3.1.0");
     for path in document["paths"].as_object().unwrap().keys() {
         let answer = node.request("DELETE", path, &[("X-API-Key", KEY)], "").await;
-        is_error(&answer, 405, "wrong_method", path);
+        if ["/sse", "/stream", "/poll"].iter().any(|stream| path.starts_with(stream)) {
+            // These answer a handshake, in a sentence.
+            answer.is(405, "this path takes");
+        } else {
+            is_error(&answer, 405, "wrong_method", path);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Long polling: `/poll`.
 
-use fanfare_testkit::{Setup, TestCluster, TestNode, assert_eventually};
+use fanfare_testkit::{Setup, TestCluster, TestNode, assert_eventually, metrics::hit};
 use serde_json::{Value, json};
 
 const KEPT: &str = "[[namespace]]\nname = \"kept\"\nhistory_size = 1000";
@@ -130,6 +130,30 @@ async fn a_drain_answers_polls() {
     let stopping = tokio::spawn(node.stop());
     assert_eq!(waiting.await.unwrap(), first);
     stopping.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn polls_and_streams_count_for_their_address() {
+    let node = Setup::memory().toml(KEPT).toml("[limits]\nconnections_per_address = 1").start().await;
+    let first = poll(&node, "channel=kept:a").await;
+    let query = format!("channel=kept:a&timeout=55&cursor={}", cursor(&first));
+    let waiting = async {
+        assert_eventually!(
+            node.metric("fanfare_connections{transport=\"poll\"}").await == 1.0,
+            "a poll waits"
+        );
+        for path in ["/poll?channel=kept:a", "/stream?channel=kept:a"] {
+            node.get(path).await.is(429, "limits.connections_per_address");
+        }
+        node.request("POST", "/publish/kept:a", &[], "x").await.is(429, "limits.connections_per_address");
+        node.get("/sse/kept:a").await.is(200, "retry: ");
+        assert_eq!(node.metric(&hit("connections_per_address")).await, 4.0);
+        node.publish("kept:a", "new").await;
+    };
+    let (answer, ()) = tokio::join!(poll(&node, &query), waiting);
+    assert_eq!(data(&answer), ["new"]);
+    // An answer ends it.
+    poll(&node, &format!("channel=kept:a&cursor={}&timeout=0", cursor(&answer))).await;
 }
 
 #[tokio::test]

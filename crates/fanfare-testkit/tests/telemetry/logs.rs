@@ -66,8 +66,9 @@ async fn each_ended_connection_has_one_line() {
 
     let line = access_line(&node, "client").await;
     has_counts(&line, &leaves);
-    let words = ["level", "message", "node", "dialect", "client"].map(|name| line[name].as_str().unwrap());
-    assert_eq!(words, ["INFO", "connection ended", "north", "relay", "127.0.0.1"]);
+    let words = ["level", "message", "node", "dialect", "transport", "client"]
+        .map(|name| line[name].as_str().unwrap());
+    assert_eq!(words, ["INFO", "connection ended", "north", "relay", "websocket", "127.0.0.1"]);
     assert_eq!(line["code"], 4000);
     assert!(line["seconds"].as_f64().unwrap() >= 0.0 && line["session"].as_u64().is_some(), "{line}");
     assert!(!line.to_string().contains("pl4nted") && line.get("detail").is_none(), "{line}");

@@ -28,7 +28,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use self::{guests::Guests, plan::Plan, summary::Summary};
+pub use self::{guests::Guests, plan::Plan, subscriber::dropped, summary::Summary};
 use self::{
     judge::{Kept, failover, judge},
     ledger::Ledger,
@@ -131,6 +131,7 @@ impl Check {
             channels: self.channels.clone(),
             notes: self.notes.clone(),
             drops: self.drops.subscribe(),
+            first: (self.plan.subscribers, self.plan.publishers),
         }
     }
 

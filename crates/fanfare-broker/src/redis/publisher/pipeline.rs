@@ -185,7 +185,7 @@ impl Pipeline {
             self.take_turns();
         }
         self.stalled = self.stalled && self.has_items_under_way();
-        if self.may_encode(Instant::now()) {
+        if self.may_encode() {
             self.fill_items(version);
         }
         self.take_turns();
@@ -201,7 +201,7 @@ impl Pipeline {
 
     fn fill_items(&mut self, version: u8) {
         let stamps = self.writer.stamps();
-        while self.may_encode(Instant::now())
+        while self.may_encode()
             && let Some(attempt) = self.next_attempt()
         {
             if attempt.item.needs_script() && self.writer.script.is_due() {
@@ -219,12 +219,14 @@ impl Pipeline {
 
     /// The next item to write.
     fn next_attempt(&mut self) -> Option<Attempt> {
-        if let Some(attempt) = self.replays.pop() {
+        while let Some(attempt) = self.replays.pop() {
             if attempt.may_have_run {
                 self.metrics.replays.inc();
                 return Some(attempt);
             }
-            return Some(Attempt { sequence: self.writer.next_sequence(&attempt.item), ..attempt });
+            if let Some(item) = refuse_if_order_failed(attempt.item) {
+                return Some(Attempt { sequence: self.writer.next_sequence(&item), item, ..attempt });
+            }
         }
         while let Some(item) = self.next.pop_front().or_else(|| self.backlog.pop()) {
             if let Some(item) = refuse_if_order_failed(item) {
@@ -293,10 +295,10 @@ impl Pipeline {
         }
     }
 
-    fn may_encode(&mut self, now: Instant) -> bool {
+    fn may_encode(&mut self) -> bool {
         let under_way = &self.under_way;
         let is_answered = || !under_way.iter().any(|(_, written)| matches!(written, Written::Item(_)));
-        if self.held || self.stalled || !self.course.may_write(is_answered, now) {
+        if self.held || self.stalled || !self.course.may_write(is_answered, Instant::now) {
             return false;
         }
         let Some((first, _)) = self.under_way.front() else { return true };

@@ -23,13 +23,19 @@ local channel, size, sequence, envelope = ARGV[1], ARGV[2], ARGV[6], ARGV[10]
 
 local once, mine = KEYS[size == '0' and 1 or 3], nil
 if once then mine = ARGV[5] .. ':' .. sequence end
-if size == '0' then
-  local found = call('GET', once)
+
+-- The answer where a publish with the same idempotency key was taken.
+local function known_key()
+  local found = once and call('GET', once)
+  if not found then return nil end
   if found == mine then return {-1, '', 0, 1} end
-  if found and string.byte(found, 9) == 64 then -- @
-    return {-1, string.sub(found, 1, 8), tonumber(string.sub(found, 10)), 2}
-  end
-  if found then return {-1, '', 0, 2} end
+  if string.byte(found, 9) ~= 64 then return {-1, '', 0, 2} end -- @
+  return {-1, string.sub(found, 1, 8), tonumber(string.sub(found, 10)), 2}
+end
+
+if size == '0' then
+  local taken = known_key()
+  if taken then return taken end
   if acl and not acl('PUBLISH', channel, '') then return {err = FORBIDDEN} end
   call('SET', once, mine, 'EX', ARGV[11])
   local receivers = redis.pcall('PUBLISH', channel, envelope)
@@ -59,16 +65,12 @@ if last and sequence <= string.sub(last, 12, 27) then
     end
     if #entries < 64 then break end
   end
-  return {-1, epoch, 0, 1}
+  -- A publish whose key was known wrote no entry.
+  return known_key() or {-1, epoch, 0, 1}
 end
 
-if once then
-  local found = call('GET', once)
-  if found and string.byte(found, 9) == 64 then
-    return {-1, string.sub(found, 1, 8), tonumber(string.sub(found, 10)), 2}
-  end
-  if found then return {-1, '', 0, 2} end
-end
+local taken = known_key()
+if taken then return taken end
 
 -- The rest of the work is done once a second for each node.
 local is_due = not last or string.sub(last, 1, 10) ~= now

@@ -13,7 +13,7 @@ pub(crate) struct Latest(Option<(Position, Payload)>);
 impl Latest {
     /// A publication goes to all subscribers but these.
     pub(crate) fn pass(&mut self, publication: &Publication, except: [Option<SessionId>; 2]) {
-        if publication.is_news() {
+        if publication.is_notice() {
             return;
         }
         let before = self.0.take();

@@ -3,7 +3,7 @@
 //!
 //! Invariants
 //! - Subscribers get the publications of one epoch with consecutive offsets: each once, in order, up to the *top*. Where
-//!   offsets are left out, or the epoch changes, the gap is told ([`Effects::told`]).
+//!   offsets are left out, or the epoch changes, the gap is told ([`Effects::told`]), and marked where it is.
 //! - A gap is told only after the history was read and did not reach back.
 //! - While the tail *heals*, later publications wait in their order. Past a bound they are dropped: a read brings them.
 //! - A publication without a position waits behind all that came before it, and keeps its place.
@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Epoch, Position, Publication, history::Page};
+use fanfare_core::{Channel, Epoch, Position, Publication, history::Page};
 use smallvec::SmallVec;
 
 #[cfg(test)]
@@ -62,6 +62,8 @@ pub(crate) struct Tail {
 pub(crate) struct Effects {
     /// The publications that subscribers get now.
     pub(crate) deliver: SmallVec<[Arc<Publication>; 1]>,
+    /// The gaps between them: the number of publications before each, and the position behind which it goes on.
+    gaps: Vec<(usize, Option<Position>)>,
     /// The number of publications that had come already.
     pub(crate) duplicates: u64,
     /// All that was missing was found.
@@ -70,6 +72,22 @@ pub(crate) struct Effects {
     pub(crate) told: bool,
     /// Somebody must read from now on, until [`Tail::next_read`] says that nothing is to be read.
     pub(crate) must_read: bool,
+}
+
+impl Effects {
+    /// Whether subscribers get something now.
+    pub(crate) fn delivers(&self) -> bool {
+        !self.deliver.is_empty() || !self.gaps.is_empty()
+    }
+
+    /// Takes what the subscribers of this channel get now: publications, and [marks](Publication::gap) of the gaps.
+    pub(crate) fn take(&mut self, channel: &Channel) -> SmallVec<[Arc<Publication>; 1]> {
+        let mut deliver = std::mem::take(&mut self.deliver);
+        for (before, position) in self.gaps.drain(..).rev() {
+            deliver.insert(before, Arc::new(Publication::gap(channel.clone(), position)));
+        }
+        deliver
+    }
 }
 
 impl Tail {
@@ -136,7 +154,12 @@ impl Tail {
             // Clients list who is present after a gap anyway: news alone makes none.
             None if publication.is_news() => {}
             // It is in no history.
-            None => self.tell(effects),
+            None => {
+                self.tell(effects);
+                if effects.told {
+                    self.mark_gap(effects);
+                }
+            }
         }
     }
 
@@ -215,6 +238,7 @@ impl Tail {
         let came_back = self.continues.flatten().filter(|last| last.epoch == top.epoch);
         self.top = continues.or(came_back).map_or(0, |last| last.offset);
         self.goal = top.offset;
+        self.mark_gap(effects);
     }
 
     /// Leaves out what the history does not have. It has `publications` behind the top, and knew all offsets up to
@@ -228,6 +252,7 @@ impl Tail {
             self.kept.clear();
             self.top = first - 1;
             self.kept.nothing_up_to(self.top);
+            self.mark_gap(effects);
         }
     }
 
@@ -278,6 +303,11 @@ impl Tail {
 
     fn tell(&mut self, effects: &mut Effects) {
         effects.told |= !std::mem::replace(&mut self.has_told, true);
+    }
+
+    /// Publications are missing before the top.
+    fn mark_gap(&self, effects: &mut Effects) {
+        effects.gaps.push((effects.deliver.len(), self.position()));
     }
 
     /// Whether the tail is healed.

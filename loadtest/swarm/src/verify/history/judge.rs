@@ -262,8 +262,13 @@ impl Judge {
             let repeated = next.is_some_and(|next| next.since.epoch != life.since.epoch).then_some(repeated);
             let last = self.life(number, life, channel, repeated, &mut owed);
             match next {
-                // Told that the epoch is over: what came has no holes, and all of the next epoch follows.
-                Some(next) if next.since.epoch != life.since.epoch => owed.retain(|offset| *offset < last),
+                // Told that the epoch is over: what came has no holes, and all of the next epoch follows. A node that
+                // does not know yet that the epoch is over may say it with a position of the same epoch.
+                Some(next)
+                    if next.since.epoch != life.since.epoch || life.since.epoch != channel.top.epoch =>
+                {
+                    owed.retain(|offset| *offset < last);
+                }
                 // Told without a loss: what lies between is missing.
                 Some(next) => owed.retain(|offset| *offset <= next.since.offset),
                 None if life.since.epoch == channel.top.epoch => {}

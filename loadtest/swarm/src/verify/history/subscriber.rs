@@ -78,7 +78,7 @@ impl Subscriber {
 }
 
 /// Waits until this client is one of those that drop their connections.
-async fn dropped(drops: &mut watch::Receiver<f64>) {
+pub async fn dropped(drops: &mut watch::Receiver<f64>) {
     while drops.changed().await.is_ok() {
         let part = *drops.borrow_and_update();
         if rand::random_bool(part.clamp(0.0, 1.0)) {

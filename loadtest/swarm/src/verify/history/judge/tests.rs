@@ -193,6 +193,14 @@ fn a_repeated_message_may_come_in_both_epochs() {
 }
 
 #[test]
+fn an_epoch_may_be_told_twice() {
+    let (mut ledger, kept) = forgetful(&[0, 1]);
+    let lives = &mut ledger.subscribers[1].lives;
+    lives.insert(1, Life { since: at(BEFORE, 3), heard: Vec::new() });
+    assert!(judge(&ledger, &[kept], true).is_right());
+}
+
+#[test]
 fn a_told_loss_excuses_no_holes() {
     let (ledger, kept) = forgetful(&[0, 2]);
     assert_eq!(wrongs(&judge(&ledger, &[kept], true)), [1, 0, 0, 0, 0]);

@@ -1,7 +1,8 @@
 //! Items that a node of a Cluster did not run.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use fanfare_core::broker::PublishOrder;
 use tokio::time::{Instant, advance};
 
 use super::{
@@ -103,4 +104,26 @@ async fn a_wait_for_a_slot_is_bounded() {
     assert!(why.contains("CLUSTERDOWN: the Cluster has no master"), "{why}");
     world.pipeline.expire(Instant::now() + PATIENCE, &why);
     assert_eq!(world.answers(), [(0, Err("refused"))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_order_ends_its_waits() {
+    let mut world = World::new();
+    let order = Arc::new(PublishOrder::default());
+    world.publish(Some(&order));
+    world.write(0);
+    world.answer(&ask()).unwrap();
+    advance(PATIENCE / 2).await;
+    world.publish(Some(&order));
+    world.publish(None);
+    assert_eq!(world.write(0), [0]);
+    world.publish(Some(&order));
+    world.answer(&ask()).unwrap();
+    advance(PATIENCE / 2).await;
+    world.pipeline.expire(Instant::now(), "x");
+    assert_eq!(world.answers(), [(0, Err("refused"))]);
+    assert_eq!(world.write(0), [2], "it has another turn");
+    world.answer(&Value::Int(1)).unwrap();
+    assert!(world.write(0).is_empty());
+    assert_eq!(world.answers(), [(2, Ok(())), (1, Err("refused")), (3, Err("refused"))]);
 }
