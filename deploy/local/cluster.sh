@@ -184,7 +184,8 @@ start_redis_cluster() {
     local name addresses=() bus
     for name in redis redis2 redis3 redis4 redis5 redis6; do
         bus=$(free_port)
-        start_server "$name" --cluster-enabled yes --cluster-node-timeout 2000 --cluster-port "$bus"
+        start_server "$name" --cluster-enabled yes --cluster-node-timeout 2000 --cluster-port "$bus" \
+            --cluster-require-full-coverage no
         addresses+=("127.0.0.1:$(port_of "$name")")
     done
     redis-cli --cluster create "${addresses[@]}" --cluster-replicas 1 --cluster-yes >"$STATE/redis-cluster.log" ||

@@ -43,6 +43,8 @@ impl Cluster {
             ("--masteruser", "replica"),
             ("--masterauth", "secret"),
             ("--enable-debug-command", "local"),
+            // As docs/redis.md advises: a master that is gone takes its own slots along only.
+            ("--cluster-require-full-coverage", "no"),
             ("--tls-cert-file", &cert),
             ("--tls-key-file", &key),
             ("--tls-ca-cert-file", &ca),
