@@ -56,12 +56,21 @@ impl Life {
 }
 
 /// The messages of one subscriber.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Received {
     /// Its channel.
     pub channel: usize,
     /// Its lives, at least one.
     pub lives: Vec<Life>,
+    /// The ends of its connections that warned of missed messages: the number of the life, and of the messages in it.
+    pub warned: Vec<(usize, usize)>,
+}
+
+impl Received {
+    /// The messages of a life before the first such end.
+    pub(super) fn before_warning(&self, life: usize) -> Option<usize> {
+        self.warned.iter().find(|(warned, _)| *warned == life).map(|(_, messages)| *messages)
+    }
 }
 
 /// The messages of all.
@@ -84,7 +93,7 @@ impl Ledger {
         let published = |number| Published { channel: channel(number), messages: Vec::new() };
         let received = |(number, since): (usize, &Position)| {
             let lives = vec![Life { since: since.clone(), heard: Vec::new() }];
-            Received { channel: channel(number), lives }
+            Received { channel: channel(number), lives, warned: Vec::new() }
         };
         Self {
             publishers: (0..publishers).map(published).collect(),
@@ -133,6 +142,15 @@ impl Ledger {
     pub fn hears(&mut self, subscriber: usize, name: Option<Name>) {
         if let Some(life) = self.subscribers.get_mut(subscriber).and_then(|one| one.lives.last_mut()) {
             life.heard.push(name);
+        }
+    }
+
+    /// Notes that the end of a connection warned a subscriber of missed messages. Its position may be recovered all the same.
+    pub fn warns(&mut self, subscriber: usize) {
+        if let Some(subscriber) = self.subscribers.get_mut(subscriber)
+            && let Some(life) = subscriber.lives.last()
+        {
+            subscriber.warned.push((subscriber.lives.len() - 1, life.heard.len()));
         }
     }
 

@@ -5,6 +5,8 @@
 //! - A subscriber that got a message which is not in the final history was told.
 //! - A message that was repeated may have been taken by both servers. So it may come where it was on the lost server, and
 //!   again at its final place.
+//! - A subscriber whose connection ended with a warning may have a message again before it is told: it came from a node on
+//!   the new server to one that was still on the old.
 //! - A position is lost if it is behind one that was acknowledged in its epoch, and is not in the final history. A subscriber
 //!   that began at a lost position was told again.
 
@@ -31,10 +33,10 @@ pub fn judge(ledger: &Ledger, histories: &[Kept]) -> Verdict {
     for (number, subscriber) in ledger.subscribers.iter().enumerate() {
         let Some(channel) = channels.get(subscriber.channel) else { continue };
         judge.verdict.told += subscriber.lives.len().saturating_sub(1) as u64;
-        for (life, is_last) in
-            subscriber.lives.iter().rev().zip([true].into_iter().chain(std::iter::repeat(false)))
-        {
-            let wrong = judge.life(life, channel, ledger, is_last);
+        for (place, life) in subscriber.lives.iter().enumerate() {
+            let is_last = place + 1 == subscriber.lives.len();
+            let warned = subscriber.before_warning(place).filter(|_| !is_last);
+            let wrong = judge.life(life, channel, ledger, is_last, warned);
             if let Some(wrong) = wrong {
                 judge.example(|| format!("subscriber {number}, from {}: {wrong}", life.since));
             }
@@ -107,7 +109,14 @@ impl Judge {
     }
 
     /// Judges a life. What is wrong with it.
-    fn life(&mut self, life: &Life, channel: &Channel<'_>, ledger: &Ledger, is_last: bool) -> Option<String> {
+    fn life(
+        &mut self,
+        life: &Life,
+        channel: &Channel<'_>,
+        ledger: &Ledger,
+        is_last: bool,
+        warned: Option<usize>,
+    ) -> Option<String> {
         if channel.lacks(&life.since) {
             self.verdict.delivered += life.heard.len() as u64;
             self.verdict.lost += u64::from(is_last);
@@ -117,7 +126,7 @@ impl Judge {
             channel.places.iter().map(|(name, offset)| (*offset, *name)).collect();
         owed.retain(|offset, _| *offset > life.since.offset);
         let (mut last, mut is_untold, mut misplaced) = (life.since.offset, false, None);
-        for name in &life.heard {
+        for (heard, name) in life.heard.iter().enumerate() {
             self.verdict.delivered += 1;
             let Some(name) = name else {
                 self.verdict.foreign += 1;
@@ -130,7 +139,11 @@ impl Judge {
                 is_untold = is_last;
                 continue;
             };
-            if owed.remove(&offset).is_none() {
+            let is_new = owed.remove(&offset).is_some();
+            if !is_new && warned.is_some_and(|warned| heard >= warned) {
+                continue;
+            }
+            if !is_new {
                 self.verdict.doubled += 1;
                 misplaced.get_or_insert((name, offset, last));
             } else if offset < last {
@@ -172,7 +185,7 @@ mod tests {
         let mut messages = vec![Fate::Taken; 6];
         messages[2] = Fate::At(Position { epoch: "e".into(), offset: 6 });
         let published = Published { channel: 0, messages };
-        let subscribers = vec![Received { channel: 0, lives }];
+        let subscribers = vec![Received { channel: 0, lives, warned: vec![(1, 2)] }];
         let messages = [0, 1, 4, 5].map(name).into_iter().zip(1..).map(|(name, offset)| (offset, Some(name)));
         let kept = Kept { top: position, messages: messages.collect() };
         let repeated = HashSet::from([name(5)]);
@@ -188,6 +201,7 @@ mod tests {
             vec![life(0, &[0, 1, 2, 5, 4]), life(3, &[5])],
             vec![life(0, &[0, 1, 2, 5, 4, 5]), life(4, &[])],
             vec![life(7, &[3, 4, 5]), life(4, &[])],
+            vec![life(0, &[]), life(0, &[0, 1, 4, 4, 5]), life(4, &[])],
         ] {
             let verdict = judged(lives.clone());
             assert!(verdict.is_right(), "{lives:?}: {:?}", verdict.examples);
@@ -202,6 +216,7 @@ mod tests {
             vec![life(0, &[0, 4]), life(4, &[])],
             vec![life(0, &[0, 1, 5, 4, 5])],
             vec![life(7, &[])],
+            vec![life(0, &[0, 1, 4, 4, 5]), life(4, &[])],
         ] {
             assert!(!judged(lives.clone()).is_right(), "{lives:?}");
         }

@@ -20,7 +20,7 @@ fn ledger() -> Ledger {
             channel: 0,
             messages: (1..=6).map(|offset| Fate::At(at(NOW, offset))).collect(),
         }],
-        subscribers: vec![Received { channel: 0, lives: vec![life] }; 2],
+        subscribers: vec![Received { channel: 0, lives: vec![life], warned: Vec::new() }; 2],
         ..Ledger::default()
     }
 }
