@@ -40,6 +40,9 @@ use self::{
 use super::{FOR_DOUBLES, LOOK_EVERY};
 use crate::{api::Api, position::Position};
 
+/// The time without any message after which all is judged behind a failover.
+const QUIET: Duration = Duration::from_secs(15);
+
 /// A check that is under way.
 #[derive(Debug)]
 pub struct Check {
@@ -196,8 +199,10 @@ impl Check {
     }
 
     async fn until_complete_or_quiet(&self, tops: &[Position]) {
+        // Behind a failover, a subscriber that was not told anything does not know the epoch of the top.
+        let patience = if self.plan.fails_over { self.plan.patience.min(QUIET) } else { self.plan.patience };
         let (mut heard, mut since) = (0, Instant::now());
-        while !self.notes.lock().ledger.is_complete(tops) && since.elapsed() < self.plan.patience {
+        while !self.notes.lock().ledger.is_complete(tops) && since.elapsed() < patience {
             sleep(LOOK_EVERY).await;
             let now = self.notes.lock().ledger.heard();
             if now != heard {
