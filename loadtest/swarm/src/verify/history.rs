@@ -182,7 +182,7 @@ impl Check {
         } else {
             judge(&notes.ledger, &histories, self.plan.may_forget)
         };
-        Ok(Summary::new(&self.plan, verdict, notes, whole))
+        Ok(Summary::new(&self.plan, verdict, notes, &whole))
     }
 
     /// Judges the channels on servers that keep their memory: nothing is lost there, and nobody is told.

@@ -32,7 +32,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn new(plan: &Plan, verdict: Verdict, notes: Notes, whole: Vec<Duration>) -> Self {
+    pub(super) fn new(plan: &Plan, verdict: Verdict, notes: Notes, whole: &[Duration]) -> Self {
         let Notes { ledger: _, repeated, ends, turned_away, wrong } = notes;
         let (channels, subscribers) = (plan.channels, plan.subscribers + plan.guests);
         let publishers = plan.publishers + plan.guest_publishers;
