@@ -35,13 +35,14 @@ pub struct TestNode {
 }
 
 impl TestNode {
-    /// Starts one with a message limit of 1 MiB, and the other limits by default.
+    /// Starts one with a message limit of 1 MiB, a publish wait of 10 s for busy machines, and the other limits by default.
     ///
     /// # Panics
     /// Where the broker cannot be started.
     #[must_use]
     pub fn start(config: BrokerConfig) -> Self {
-        Self::with_limits(config, Limits { message_bytes: 1 << 20, ..Limits::default() })
+        let publish_wait = Duration::from_secs(10);
+        Self::with_limits(config, Limits { message_bytes: 1 << 20, publish_wait, ..Limits::default() })
     }
 
     /// Starts one with these limits.

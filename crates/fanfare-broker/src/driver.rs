@@ -39,7 +39,7 @@ pub enum BrokerConfig {
     Redis(Box<RedisConfig>),
     /// Several servers of Redis, which share the channels.
     Several(Servers),
-    /// A Redis Cluster, whose place is a [`Cluster`].
+    /// A Redis Cluster, whose place is a [`Cluster`](crate::Cluster).
     Cluster(Box<RedisConfig>),
 }
 

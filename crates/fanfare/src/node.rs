@@ -117,11 +117,8 @@ impl Node {
         let reloads = ReloadMetrics::register(&metrics)?;
         let bounds = Bounds::register(&metrics)?;
         bounds.set(&gateway.admission, &config.limits);
-        let hub_metrics = Arc::new(HubMetrics::register(&metrics)?);
+        let hub_metrics = hub_metrics(&metrics)?;
         let gateway_metrics = Arc::new(GatewayMetrics::register(&metrics, hub_metrics.limits_hit.clone())?);
-        for (dialect, transports) in dialects::ALL {
-            hub_metrics.connections.expect(dialect, transports);
-        }
         rates::register(&metrics)?;
         lines::register(&metrics)?;
         let hook_metrics = HookMetrics::register(&metrics)?;
@@ -281,6 +278,15 @@ fn gateway_config(
         hook_headers: if config.hooks.is_some() { config.hook_headers.clone() } else { Vec::new() },
         broker: name_of(&config.broker),
     }
+}
+
+/// The metrics of the hub, with a series for each transport of each dialect.
+fn hub_metrics(metrics: &prometheus::Registry) -> Result<Arc<HubMetrics>, StartError> {
+    let hub = HubMetrics::register(metrics)?;
+    for (dialect, transports) in dialects::ALL {
+        hub.connections.expect(dialect, transports);
+    }
+    Ok(Arc::new(hub))
 }
 
 /// Tells the other nodes the address of the metrics, once it is known.

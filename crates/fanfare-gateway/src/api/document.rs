@@ -168,8 +168,15 @@ pub(super) fn parameter(name: &str, place: &str, description: &str, form: &Value
 
 /// The channel of a call for clients, in a query or in a path.
 pub(super) fn channel(place: &str) -> Value {
-    let form = json!({"type": "string", "minLength": 1, "maxLength": Channel::MAX_BYTES, "pattern": schema::VISIBLE});
-    json!({"name": "channel", "in": place, "required": true, "description": "The channel.", "schema": form})
+    json!({
+        "name": "channel", "in": place, "required": true, "description": "The channel.",
+        "schema": channel_name(),
+    })
+}
+
+/// The form of a channel's name.
+pub(super) fn channel_name() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": Channel::MAX_BYTES, "pattern": schema::VISIBLE})
 }
 
 /// The body of a call that was carried out.

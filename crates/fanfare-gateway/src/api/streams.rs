@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, channel, parameter};
+use super::document::{Document, channel, channel_name, parameter};
 use crate::http::past_error::MOST;
 
 /// The statuses of all of them.
@@ -47,7 +47,7 @@ pub(super) fn describe(document: &mut Document) {
         parameters: Vec::new(),
         body: Some(json!({
             "type": "object", "additionalProperties": false, "required": ["channels"],
-            "properties": {"channels": channels()["schema"], "cursor": cursor(), "last": last()["schema"]},
+            "properties": {"channels": names(), "cursor": cursor(), "last": count()},
         })),
         ..lines.clone()
     };
@@ -94,28 +94,31 @@ impl Operation {
             let content = json!({"text/plain": {"schema": {"type": "string"}}});
             responses.insert(status.as_str().into(), json!({"description": words, "content": content}));
         }
-        let mut operation = json!({
-            "operationId": name,
-            "summary": summary,
-            "security": [{}, {"token": []}],
-            "parameters": parameters,
-            "responses": responses,
-        });
+        let mut operation = Map::from_iter([
+            ("operationId".into(), name.into()),
+            ("summary".into(), summary.into()),
+            ("security".into(), json!([{}, {"token": []}])),
+            ("parameters".into(), parameters.into()),
+            ("responses".into(), responses.into()),
+        ]);
         if let Some(body) = body {
-            operation["requestBody"] =
-                json!({"required": true, "content": {"application/json": {"schema": body}}});
+            let body = json!({"required": true, "content": {"application/json": {"schema": body}}});
+            operation.insert("requestBody".into(), body);
         }
-        operation
+        operation.into()
     }
 }
 
 /// The channels of a query.
 fn channels() -> Value {
-    let one = &channel("query")["schema"];
     json!({
         "name": "channel", "in": "query", "required": true, "description": "The channels, a parameter for each.",
-        "schema": {"type": "array", "minItems": 1, "items": one},
+        "schema": names(),
     })
+}
+
+fn names() -> Value {
+    json!({"type": "array", "minItems": 1, "items": channel_name()})
 }
 
 fn cursor() -> Value {
@@ -132,13 +135,12 @@ fn header() -> Value {
 }
 
 fn last() -> Value {
-    let form = json!({"type": "integer", "minimum": 1, "maximum": MOST});
-    parameter(
-        "last",
-        "query",
-        "Without a cursor: the newest messages come first, at most this number.",
-        &form,
-    )
+    let meaning = "Without a cursor: the newest messages come first, at most this number.";
+    parameter("last", "query", meaning, &count())
+}
+
+fn count() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MOST})
 }
 
 /// A message.
