@@ -20,7 +20,7 @@ pub(super) enum Servers {
     /// A master and its replicas.
     Sentinel(Mutex<SentinelServers>),
     /// Three masters, a replica each.
-    Cluster(Mutex<Cluster>),
+    Cluster(Box<Mutex<Cluster>>),
 }
 
 impl Servers {
@@ -31,7 +31,7 @@ impl Servers {
                 or_panic(servers.is_replicated().await);
                 return Self::Sentinel(Mutex::new(servers));
             }
-            Topology::Cluster => return Self::Cluster(Mutex::new(Cluster::start().await)),
+            Topology::Cluster => return Self::Cluster(Box::new(Mutex::new(Cluster::start().await))),
             Topology::One | Topology::Three => {}
         }
         let mut servers = Vec::new();
