@@ -1,4 +1,4 @@
-//! A lean WebSocket client: a task for each connection, a read buffer for each thread, and an idle connection has nothing
+//! A lean client, of WebSockets and of plain HTTP: a task for each connection, a read buffer for each thread, and an idle connection has nothing
 //! else on the heap.
 //!
 //! Invariant: only the connection's own task writes to its socket. So frames never interleave, and a connection that
@@ -7,6 +7,7 @@
 mod centrifugo;
 mod frames;
 mod handshake;
+mod plain;
 mod stream;
 mod target;
 mod tls;
@@ -31,7 +32,7 @@ use tokio::{
 use self::stream::Stream;
 pub use self::{
     handshake::HandshakeError,
-    target::{Manner, Target},
+    target::{Manner, Plain, Target},
     tls::Tls,
 };
 use crate::clock::Moment;
@@ -60,6 +61,9 @@ pub enum Ended {
     /// The server sent a close frame.
     #[error("the server closed the connection{}", describe(.0.as_ref()))]
     Closed(Option<CloseFrame>),
+    /// The server ended its answer, over plain HTTP.
+    #[error("the answer ended after {0} messages")]
+    Answered(usize),
     /// The connection ended without a close frame.
     #[error("the connection ended without a close frame")]
     Eof,
@@ -100,6 +104,8 @@ pub struct Connection {
     recovered: Option<bool>,
     /// It speaks Centrifugo's protocol.
     centrifugo: bool,
+    /// It reads the answer to a request of plain HTTP.
+    plain: Option<Box<plain::Body>>,
     outbox: Arc<Mutex<Outbox>>,
 }
 
@@ -131,6 +137,10 @@ impl Connection {
     /// As for [`Connection::open`], or the address is not the machine's.
     pub async fn open_from(target: &Target, source: Option<IpAddr>) -> Result<Self, HandshakeError> {
         let mut stream = stream::open(target, source).await?;
+        if target.is_plain() {
+            let early = plain::ask(&mut stream, target).await?;
+            return Ok(Self { plain: Some(Box::default()), ..Self::new(stream, early, false) });
+        }
         let welcome = handshake::upgrade(&mut stream, target).await?;
         let cookie = welcome.cookie.map(String::into_boxed_str);
         let recovered = welcome.recovered;
@@ -164,8 +174,20 @@ impl Connection {
     fn new(stream: Stream, early: Vec<u8>, deflate: bool) -> Self {
         let (decoder, outbox) = (Decoder::new(), Arc::default());
         let (is_flushing, inflates) = (false, true);
-        let (cookie, recovered, centrifugo) = (None, None, false);
-        Self { stream, decoder, deflate, is_flushing, inflates, early, cookie, recovered, centrifugo, outbox }
+        let (cookie, recovered, centrifugo, plain) = (None, None, false, None);
+        Self {
+            stream,
+            decoder,
+            deflate,
+            is_flushing,
+            inflates,
+            early,
+            cookie,
+            recovered,
+            centrifugo,
+            plain,
+            outbox,
+        }
     }
 
     /// Sends the greeting of Centrifugo's protocol, and waits for the answer to its last command.
@@ -275,6 +297,10 @@ impl Connection {
         mut input: &mut [u8],
         on_message: &mut impl FnMut(MessageKind, &[u8]),
     ) -> Result<(), Ended> {
+        if let Some(body) = &mut self.plain {
+            let taken = body.take(input, &mut |data| on_message(MessageKind::Text, data));
+            return taken.map_err(Ended::Answered);
+        }
         loop {
             if !self.decoder.is_mid_message() {
                 let taken = self.whole_messages(input, on_message);

@@ -12,10 +12,12 @@ mod fanout;
 mod history;
 mod open_loop;
 mod overload;
+mod plain;
 mod publish;
 mod redis;
 mod rooms;
 mod stage;
+mod ways;
 
 use std::path::{Path, PathBuf};
 
@@ -70,6 +72,8 @@ pub enum Which {
     Costs,
     /// The cost of Centrifugo's protocol, beside the relay
     Centrifugo,
+    /// The cost of plain HTTP, beside the WebSocket: deliveries, and the memory of streams and polls
+    Plain,
     /// The cost of history and presence: publishes that are kept, clients that recover, memory
     History,
     /// The cost of a publish through one server of Redis, three, and a Cluster
@@ -129,6 +133,7 @@ impl Which {
             Self::Cores => cores::measure(stage).await,
             Self::Costs => costs::measure(stage).await,
             Self::Centrifugo => centrifugo::measure(stage).await,
+            Self::Plain => plain::measure(stage).await,
             Self::History => history::measure(stage).await,
             Self::Redis => redis::measure(stage).await,
         }

@@ -1,6 +1,6 @@
 //! One connection from its first byte on: its client, TLS, and then its requests.
 
-use std::{io::ErrorKind, mem::MaybeUninit, net::IpAddr, sync::Arc};
+use std::{io::ErrorKind, mem::MaybeUninit, net::IpAddr, pin::Pin, sync::Arc};
 
 use rustls::ServerConfig;
 use socket2::SockRef;
@@ -27,49 +27,62 @@ use crate::{
 
 const NOT_TLS: &str = "this port speaks TLS: connect with https:// or wss://";
 
+/// Serves requests until the connection ends or becomes a WebSocket.
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Serves one connection of `peer` until it ends, becomes a WebSocket, or is evicted.
-pub(crate) async fn serve(
+///
+/// Not an `async fn`, which would keep its arguments: connections whose answers go on are counted in bytes.
+pub(crate) fn serve(
     gateway: Arc<Gateway>,
     socket: AcceptedSocket,
     tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
     routes: Routes,
     shutdown: CancellationToken,
-) {
+) -> impl Future<Output = ()> + Send {
     let evictable = Arc::new(Evictable::new(&gateway.descriptors));
-    tokio::select! {
-        // A request that came in the same moment is read first: a client that asks is not evicted.
-        biased;
-        () = receive(&gateway, socket, tls, peer, &evictable, routes, shutdown) => {}
-        () = evictable.evicted() => tracing::debug!(%peer, "evicted: descriptors are short"),
+    // Boxed: its memory is gone once requests are served.
+    let receiving = Box::pin(receive(gateway, socket, tls, peer, evictable.clone(), routes, shutdown));
+    let serving = async {
+        let Some(serving) = receiving.await else { return };
+        serving.await;
+    };
+    async move {
+        tokio::select! {
+            // A request that came in the same moment is read first: a client that asks is not evicted.
+            biased;
+            () = serving => {}
+            () = evictable.evicted() => tracing::debug!(%peer, "evicted: descriptors are short"),
+        }
     }
 }
 
-/// Finds the client of the connection, then serves its requests.
+/// Finds the client of the connection.
 async fn receive(
-    gateway: &Arc<Gateway>,
+    gateway: Arc<Gateway>,
     socket: AcceptedSocket,
     tls: Option<Arc<ServerConfig>>,
     peer: IpAddr,
-    evictable: &Arc<Evictable>,
+    evictable: Arc<Evictable>,
     routes: Routes,
     shutdown: CancellationToken,
-) {
+) -> Option<Serving> {
     let header = gateway.hub.settings.limits().handshake;
     // One deadline for all that comes before HTTP.
     let deadline = tokio::time::Instant::now() + header;
-    if !speaks(gateway, socket.stream(), deadline, &shutdown).await {
-        return;
+    if !speaks(&gateway, socket.stream(), deadline, &shutdown).await {
+        return None;
     }
     let keep_alive = gateway.config().admission.keep_alive;
     let deadlines = || Arc::new(Deadlines::new(Times { header, keep_alive }, shutdown.clone()));
-    let opened = tokio::select! {
-        opened = open(gateway, socket, tls, peer.to_canonical(), deadline, deadlines) => opened,
+    let (client, stream) = tokio::select! {
+        opened = open(&gateway, socket, tls, peer.to_canonical(), deadline, deadlines) => opened,
         () = after(&shutdown, LAST_CHANCE) => None,
-    };
-    let Some((client, stream)) = opened else { return };
-    let requests = Requests::new(gateway.clone(), client, routes, evictable.clone(), deadlines(), keep_alive);
-    Box::pin(requests.serve(stream, shutdown)).await;
+    }?;
+    let deadlines = deadlines();
+    let requests = Requests::new(gateway, client, routes, evictable, deadlines, keep_alive);
+    Some(Box::pin(requests.serve(stream, shutdown)))
 }
 
 /// Reads what comes before HTTP: the PROXY header of a trusted proxy, and the TLS handshake.

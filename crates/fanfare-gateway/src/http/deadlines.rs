@@ -176,6 +176,11 @@ impl Deadlines {
         self.step.lock().stalled.get_or_insert_with(Instant::now);
     }
 
+    /// Whether the client takes nothing of the answer at the moment.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.step.lock().stalled.is_some()
+    }
+
     /// Ends when a deadline has passed. The task that moves the bytes polls it, behind the bytes.
     pub(crate) async fn overdue(&self) -> Late {
         let mut timer = pin!(sleep_until(Instant::now()));

@@ -10,13 +10,14 @@
 //! - [`endpoint`]: what a listener answers at some paths; [`query`]: the parameters of an address
 //! - [`refusal`]: the answer to a request that is refused; [`refused`]: what metrics and the log are told of it;
 //!   [`past_error`]: why the past is refused; [`stream_error`]: why a request of a stream is
-//! - [`streamed`]: answers whose body goes on until a session ends
+//! - [`streamed`]: answers whose body goes on until a session ends; [`long_answer`]: their way to the client with HTTP/1
 
 pub(crate) mod answering;
 mod body;
 pub(crate) mod connection;
 mod deadlines;
 pub(crate) mod endpoint;
+mod long_answer;
 mod multiplexed;
 pub(crate) mod past_error;
 pub(crate) mod query;

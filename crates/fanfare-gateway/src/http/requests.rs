@@ -9,10 +9,13 @@
 
 use std::{
     convert::Infallible,
+    future::{pending, poll_fn},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -27,9 +30,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     answering::{Answering, Routes},
     deadlines::{Deadlines, Late, until_the_end},
+    long_answer::{LongAnswer, Over},
     multiplexed::Streams,
     stream::Stream,
-    streamed::{Streamed, lasting},
+    streamed::Streamed,
     timed_socket::{TimedSocket, last_answer},
     upgraded::take_back,
 };
@@ -51,6 +55,8 @@ pub(crate) struct Requests {
     has_answered: AtomicBool,
     /// The way back to the socket after a refused upgrade: hyper takes such a connection for upgraded when it ends.
     refused_upgrade: Mutex<Option<OnUpgrade>>,
+    /// An answer that goes on, until it leaves hyper.
+    long: Mutex<Option<Box<Long>>>,
     /// The header of an answer after which the connection goes on.
     keep_alive: Option<HeaderValue>,
 }
@@ -60,16 +66,46 @@ type Left = (TimedSocket, Bytes);
 
 /// Why the requests ended.
 enum End {
-    Http(hyper::Result<()>),
+    Http(hyper::Result<Option<Box<Long>>>),
     Late(Late),
 }
 
-/// Begins the wait for a next request when it is dropped.
-struct Next(Arc<Deadlines>);
+/// An answer that goes on, and leaves hyper.
+struct Long {
+    response: Response,
+    version: Version,
+    /// Whether the connection takes a next request behind it.
+    may_go_on: bool,
+}
 
-impl Drop for Next {
-    fn drop(&mut self) {
-        self.0.answered();
+/// The outcome of hyper's part.
+enum Next {
+    /// The connection has ended, or become a WebSocket.
+    Nothing,
+    /// The client speaks HTTP/2.
+    Multiplexed(TimedSocket),
+    /// An answer that goes on.
+    Long(Box<LongAnswer>),
+}
+
+/// Hyper, until the connection ends or an answer leaves it.
+struct Speaking<'a, C> {
+    hyper: C,
+    requests: &'a Requests,
+}
+
+impl<C: Future<Output = hyper::Result<()>> + Unpin> Future for Speaking<'_, C> {
+    type Output = hyper::Result<Option<Box<Long>>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Poll::Ready(ended) = Pin::new(&mut self.hyper).poll(cx) {
+            return Poll::Ready(ended.map(|()| None));
+        }
+        // Bytes of an earlier answer that the socket did not take are hyper's.
+        if self.requests.deadlines.is_stalled() {
+            return Poll::Pending;
+        }
+        self.requests.long.lock().take().map_or(Poll::Pending, |long| Poll::Ready(Ok(Some(long))))
     }
 }
 
@@ -88,40 +124,90 @@ impl Requests {
             deadlines,
             has_answered: AtomicBool::new(false),
             refused_upgrade: Mutex::default(),
+            long: Mutex::default(),
             keep_alive: HeaderValue::from_str(&format!("timeout={}", keep_alive.as_secs())).ok(),
         }
     }
 
     /// Serves the requests until the connection ends or becomes a WebSocket.
+    ///
+    /// Each step but an answer that goes on is boxed: its memory is gone in the next.
     pub(crate) async fn serve(self, stream: Stream, shutdown: CancellationToken) {
+        let socket = TimedSocket::new(stream, self.deadlines.clone());
+        let mut next = Box::pin(self.speak(socket, &shutdown)).await;
+        loop {
+            next = match next {
+                Next::Nothing => return,
+                Next::Multiplexed(socket) => {
+                    let streams = Streams::new(self.answering, self.evictable, self.deadlines);
+                    return Box::pin(streams.serve(socket, shutdown)).await;
+                }
+                Next::Long(mut answer) => {
+                    let over = poll_fn(|cx| answer.poll(cx)).await;
+                    Box::pin(self.go_on(over, answer, &shutdown)).await
+                }
+            }
+        }
+    }
+
+    /// Lets hyper serve requests.
+    async fn speak(&self, socket: TimedSocket, shutdown: &CancellationToken) -> Next {
         let service = service_fn(|request: Request<Incoming>| self.answer(request));
-        let mut connection = http1::Builder::new()
+        let hyper = http1::Builder::new()
             // The deadlines bound it.
             .header_read_timeout(None::<Duration>)
             .max_buf_size(self.answering.gateway.config().admission.header_bytes)
-            .serve_connection(TokioIo::new(TimedSocket::new(stream, self.deadlines.clone())), service)
+            .serve_connection(TokioIo::new(socket), service)
             .with_upgrades();
-        let serving = until_the_end(&mut connection, &shutdown, |connection| connection.graceful_shutdown());
+        let mut speaking = Speaking { hyper, requests: self };
+        let serving = until_the_end(&mut speaking, shutdown, |mut speaking| {
+            Pin::new(&mut speaking.hyper).graceful_shutdown();
+        });
         let end = tokio::select! {
             // Bytes that came in time are read first.
             biased;
             served = serving => End::Http(served),
             late = self.deadlines.overdue() => End::Late(late),
         };
-        let parts = connection.into_parts().map(|parts| (parts.io.into_inner(), parts.read_buf));
+        let parts = speaking.hyper.into_parts().map(|parts| (parts.io.into_inner(), parts.read_buf));
         match end {
-            End::Http(Ok(())) => self.ended(parts).await,
-            End::Http(Err(error)) if error.is_parse_version_h2() => self.multiplex(parts, shutdown).await,
+            End::Http(Ok(None)) => self.ended(parts).await,
+            End::Http(Ok(Some(long))) => {
+                self.refused_upgrade.lock().take();
+                let Some((socket, early)) = parts else { return Next::Nothing };
+                let Long { response, version, may_go_on } = *long;
+                let deadlines = self.deadlines.clone();
+                let answer = LongAnswer::new(response, version, may_go_on, socket, &early, deadlines);
+                return Next::Long(Box::new(answer));
+            }
+            // Nothing was answered yet.
+            End::Http(Err(error)) if error.is_parse_version_h2() => {
+                return parts.map_or(Next::Nothing, |(socket, read)| Next::Multiplexed(socket.rewound(read)));
+            }
             End::Http(Err(error)) => self.ended_badly(&error, parts).await,
             End::Late(late) => self.overdue(late, parts).await,
         }
+        Next::Nothing
     }
 
-    /// The client speaks HTTP/2, and nothing was answered yet.
-    async fn multiplex(self, parts: Option<Left>, shutdown: CancellationToken) {
-        let Some((socket, read)) = parts else { return };
-        let socket = socket.rewound(read);
-        Streams::new(self.answering, self.evictable, self.deadlines).serve(socket, shutdown).await;
+    /// Ends the connection behind an answer that went on, or lets hyper serve the next request.
+    async fn go_on(&self, over: Over, answer: Box<LongAnswer>, shutdown: &CancellationToken) -> Next {
+        let may_go_on = answer.may_go_on() && !shutdown.is_cancelled();
+        let (socket, early) = answer.into_parts();
+        match over {
+            Over::Whole if may_go_on => {
+                self.evictable.wait();
+                self.deadlines.answered();
+                return self.speak(socket.rewound(early), shutdown).await;
+            }
+            Over::Whole => socket.farewell("").await,
+            Over::Broken(kind) => {
+                self.answering.gateway.metrics.http_error(kind);
+                tracing::debug!(client = %self.answering.client.0, ?kind, "an answer ended early");
+            }
+            Over::Late(late) => self.overdue(late, Some((socket, early))).await,
+        }
+        Next::Nothing
     }
 
     /// Ends the connection after its last request. HTTP keeps the stream, unless it takes its connection for upgraded.
@@ -179,7 +265,8 @@ impl Requests {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response, Infallible> {
         self.evictable.serve();
         self.deadlines.answers();
-        let may_go_on = request.version() == Version::HTTP_11 && !closes(request.headers());
+        let version = request.version();
+        let may_go_on = version == Version::HTTP_11 && !closes(request.headers());
         let way_back = request.extensions().get::<OnUpgrade>().cloned();
         let (mut response, rest) = self.answering.answer(request).await?;
         self.has_answered.store(true, Ordering::Relaxed);
@@ -193,14 +280,17 @@ impl Requests {
         if !rest.is_read().await {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if may_go_on
-            && !closes(response.headers())
-            && let Some(announced) = &self.keep_alive
-        {
+        let may_go_on = may_go_on && !closes(response.headers());
+        if may_go_on && let Some(announced) = &self.keep_alive {
             response.headers_mut().insert(KEEP_ALIVE, announced.clone());
         }
         if response.extensions().get::<Streamed>().is_some() {
-            return Ok(lasting(response, Next(self.deadlines.clone())));
+            if !may_go_on {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            *self.long.lock() = Some(Box::new(Long { response, version, may_go_on }));
+            // The connection takes it from there.
+            return pending().await;
         }
         self.evictable.wait();
         self.deadlines.answered();

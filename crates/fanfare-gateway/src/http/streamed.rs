@@ -4,6 +4,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,9 +12,20 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
+use super::stream::Writer;
+
 /// Marks an answer whose body is the transport of a session.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Streamed;
+#[derive(Clone)]
+pub(crate) struct Streamed(pub(crate) Option<Arc<dyn Direct>>);
+
+/// A body whose session writes to the socket itself, without the task of the connection.
+pub(crate) trait Direct: Send + Sync {
+    /// From the moment on when its reader waits for the next part, each part goes to this socket as a chunk.
+    fn write_to(&self, socket: Writer);
+
+    /// The rest of a chunk that the socket did not take whole: it comes before the next part.
+    fn rest(&self) -> Option<Bytes>;
+}
 
 /// A body that drops `until` when it is over.
 struct Lasting<T> {

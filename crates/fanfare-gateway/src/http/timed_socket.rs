@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::{
     deadlines::Deadlines,
-    stream::{Stream, tcp},
+    stream::{Stream, Writer, tcp},
 };
 
 /// How many bytes are discarded at once.
@@ -44,6 +44,11 @@ impl TimedSocket {
     /// The same socket, from which these bytes are read first.
     pub(super) fn rewound(self, early: Bytes) -> Self {
         Self { early, ..self }
+    }
+
+    /// The writing side, whose bytes no deadline sees.
+    pub(super) fn writer(&self) -> Writer {
+        Writer::of(&self.stream)
     }
 
     pub(crate) fn into_stream(self) -> Stream {
@@ -131,6 +136,7 @@ impl AsyncRead for TimedSocket {
         if !self.early.is_empty() {
             let length = self.early.len().min(buffer.remaining());
             buffer.put_slice(&self.early.split_to(length));
+            self.deadlines.came();
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();

@@ -3,13 +3,15 @@
 use std::{
     fmt,
     io::{self, IoSlice},
-    net::IpAddr,
+    net::{IpAddr, Shutdown},
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, BytesMut};
 use proxy_header::{ParseConfig, ProxyHeader};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -35,7 +37,7 @@ pub(crate) enum ProxyHeaderError {
 
 /// An accepted socket.
 pub(crate) struct AcceptedSocket {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     permit: DescriptorPermit,
     /// The bytes that were read behind the PROXY header.
     early: BytesMut,
@@ -49,23 +51,34 @@ impl fmt::Debug for AcceptedSocket {
 
 impl AcceptedSocket {
     pub(crate) fn new(stream: TcpStream, permit: DescriptorPermit) -> Self {
-        Self { stream, permit, early: BytesMut::new() }
+        Self { stream: Arc::new(stream), permit, early: BytesMut::new() }
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    /// The socket, its permit, and the bytes that were read and not taken yet.
-    pub(crate) fn into_parts(self) -> (TcpStream, DescriptorPermit, BytesMut) {
-        (self.stream, self.permit, self.early)
+    /// The socket for a writer, which drops it before this one.
+    pub(crate) fn share(&self) -> Arc<TcpStream> {
+        self.stream.clone()
+    }
+
+    /// The socket, its permit, and the bytes that were read and not taken yet. `None` while the socket is shared.
+    pub(crate) fn into_parts(self) -> Option<(TcpStream, DescriptorPermit, BytesMut)> {
+        Some((Arc::into_inner(self.stream)?, self.permit, self.early))
+    }
+
+    /// The socket while it is not shared. Its own methods save a call of the kernel behind a short read.
+    fn own(&mut self) -> Option<Pin<&mut TcpStream>> {
+        Arc::get_mut(&mut self.stream).map(Pin::new)
     }
 
     /// Reads the PROXY header. The address of the client; `None` for a connection of the proxy itself (a health check).
     pub(crate) async fn read_proxy_header(&mut self) -> Result<Option<IpAddr>, ProxyHeaderError> {
         let config = ParseConfig { include_tlvs: false, allow_v1: true, allow_v2: true };
         loop {
-            if self.stream.read_buf(&mut self.early).await? == 0 {
+            let Some(stream) = Arc::get_mut(&mut self.stream) else { return Err(ProxyHeaderError::Ended) };
+            if stream.read_buf(&mut self.early).await? == 0 {
                 return Err(ProxyHeaderError::Ended);
             }
             match ProxyHeader::parse(&self.early, config) {
@@ -89,7 +102,15 @@ impl AsyncRead for AcceptedSocket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.early.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+            if let Some(stream) = self.own() {
+                return stream.poll_read(cx, buffer);
+            }
+            let stream = &self.stream;
+            return poll_io(cx, TcpStream::poll_read_ready, stream, |stream| {
+                let read = stream.try_read(buffer.initialize_unfilled())?;
+                buffer.advance(read);
+                Ok(())
+            });
         }
         let length = self.early.len().min(buffer.remaining());
         let taken = self.early.split_to(length);
@@ -99,16 +120,19 @@ impl AsyncRead for AcceptedSocket {
 }
 
 impl AsyncWrite for AcceptedSocket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if let Some(stream) = self.own() {
+            return stream.poll_shutdown(cx);
+        }
+        Poll::Ready(SockRef::from(&*self.stream).shutdown(Shutdown::Write))
     }
 
     fn poll_write_vectored(
@@ -116,10 +140,29 @@ impl AsyncWrite for AcceptedSocket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        if let Some(stream) = self.own() {
+            return stream.poll_write_vectored(cx, slices);
+        }
+        poll_io(cx, TcpStream::poll_write_ready, &self.stream, |stream| stream.try_write_vectored(slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
+    }
+}
+
+/// Does `act` once the shared socket is ready for it.
+fn poll_io<T>(
+    cx: &mut Context<'_>,
+    ready: impl Fn(&TcpStream, &mut Context<'_>) -> Poll<io::Result<()>>,
+    stream: &TcpStream,
+    mut act: impl FnMut(&TcpStream) -> io::Result<T>,
+) -> Poll<io::Result<T>> {
+    loop {
+        ready!(ready(stream, cx))?;
+        match act(stream) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            done => return Poll::Ready(done),
+        }
     }
 }

@@ -77,6 +77,7 @@ async fn answer(
     }
     tell(&hub, &session, &places);
     let (sink, body, gone) = body(prelude, pending.take_permit());
+    let direct = sink.direct();
     let sink: Box<dyn Sink> = if wanted.channels.len() == 1 {
         Box::new(sink)
     } else {
@@ -85,7 +86,7 @@ async fn answer(
     hub.sessions.attach(&session, plain.form.transport, sink);
     let pasts = places.into_iter().map(|place| (place.channel, place.past)).collect();
     gateway.hub.sessions.spawn(serve(hub, session, pasts, gone));
-    let mut response = streamed(&plain.form, Body::new(body));
+    let mut response = streamed(&plain.form, Body::new(body), direct);
     response.headers_mut().insert(CACHE_CONTROL, UNCHANGED);
     Ok(response)
 }

@@ -98,7 +98,7 @@ async fn answer(gateway: &Gateway, request: Request) -> Result<Response, Refusal
         hub.subscriptions.release(&session, &place.channel, Vec::new());
     }
     let mut response = poll_answer::answer(Body::new(PollBody::new(poll, answered, cursor, wait)));
-    response.extensions_mut().insert(Streamed);
+    response.extensions_mut().insert(Streamed(None));
     Ok(response)
 }
 

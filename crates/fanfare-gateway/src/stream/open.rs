@@ -22,7 +22,10 @@ use http::{
 use super::body::body;
 use crate::{
     gateway::Gateway,
-    http::{refusal::Refusal, streamed::Streamed},
+    http::{
+        refusal::Refusal,
+        streamed::{Direct, Streamed},
+    },
     rights::identify,
     trace,
     websocket::{
@@ -82,14 +85,15 @@ async fn answer(
         return Err(Refusal::Leaving);
     }
     let (sink, body, gone) = body(form.prelude, pending.take_permit());
+    let direct = sink.direct();
     hub.sessions.attach(&pending.session, form.transport, Box::new(sink));
     let inbound = hub.inbound(pending.session.clone(), (spoken.decoder)());
     hub.sessions.spawn(feed.read(inbound, connect, gone.cancelled_owned()));
-    Ok(streamed(form, Body::new(body)))
+    Ok(streamed(form, Body::new(body), direct))
 }
 
 /// The answer, with the headers that keep proxies from holding it back.
-pub(crate) fn streamed(form: &Form, body: Body) -> Response {
+pub(crate) fn streamed(form: &Form, body: Body, direct: Arc<dyn Direct>) -> Response {
     let headers = [
         (CONTENT_TYPE, form.content_type),
         (CACHE_CONTROL, "private, no-cache, no-store, must-revalidate, max-age=0"),
@@ -100,6 +104,6 @@ pub(crate) fn streamed(form: &Form, body: Body) -> Response {
     ];
     let mut response = body.into_response();
     response.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    response.extensions_mut().insert(Streamed);
+    response.extensions_mut().insert(Streamed(Some(direct)));
     response
 }

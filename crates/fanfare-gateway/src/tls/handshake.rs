@@ -55,7 +55,7 @@ pub(crate) async fn accept(
     socket: AcceptedSocket,
     config: Arc<ServerConfig>,
 ) -> Result<TlsStream, HandshakeError> {
-    let (mut stream, permit, early) = socket.into_parts();
+    let Some((mut stream, permit, early)) = socket.into_parts() else { return Err(HandshakeError::Ended) };
     let mut records = Records::new(config)?;
     let mut came = Vec::from(early);
     let mut is_first = true;

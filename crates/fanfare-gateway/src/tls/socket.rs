@@ -272,6 +272,7 @@ pub(crate) struct Part {
 }
 
 /// The socket as a stream: for HTTP, and then for a session's reader.
+#[derive(Clone)]
 pub(crate) struct TlsStream(Arc<TlsSocket>);
 
 impl TlsStream {
@@ -283,6 +284,11 @@ impl TlsStream {
     /// The TCP socket below.
     pub(crate) fn tcp(&self) -> &TcpStream {
         &self.0.io
+    }
+
+    /// Writes as much as the socket takes now.
+    pub(crate) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write(slices)
     }
 
     /// The socket as the place where a session's bytes go. `permit` is held for as long as the sink is.

@@ -59,7 +59,7 @@ impl Pending {
         }
         match stream.into_stream() {
             Stream::Left(socket) => {
-                let (stream, descriptor, _) = socket.into_parts();
+                let Some((stream, descriptor, _)) = socket.into_parts() else { return };
                 let (read, write) = stream.into_split();
                 let sink = Box::new(Socket::new(write, descriptor, permit));
                 self.hub.sessions.attach(&self.session, transport, sink);

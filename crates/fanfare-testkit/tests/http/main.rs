@@ -5,6 +5,7 @@
 mod api;
 mod health;
 mod listeners;
+mod long_answers;
 mod methods;
 mod paths;
 mod plain;

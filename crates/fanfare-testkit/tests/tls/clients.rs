@@ -87,3 +87,30 @@ async fn a_stopped_node_ends_tls_properly() {
     assert!(raw.good_end().await.unwrap().is_empty(), "bytes came after the close");
     stopping.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_and_polls_work_inside_tls() {
+    let kept = "[[namespace]]\nhistory_size = 10\n";
+    let secure = Secure::start_with(Setup::memory(), kept).await;
+    let mut raw = secure.raw().await;
+    let first = raw.request("GET", "/poll?channel=a", &[], &[]).await.json();
+    let path = format!("/poll?channel=a&timeout=0&cursor={}", first["cursor"].as_str().unwrap());
+    for _ in 0..3 {
+        assert_eq!(raw.request("GET", &path, &[], &[]).await.json(), first);
+    }
+    raw.send(b"GET /sse/a HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let head = raw.head().await;
+    assert_eq!((head.status, head.header("transfer-encoding")), (200, Some("chunked")));
+    let (mut text, message) = (String::new(), "x".repeat(40 << 10));
+    let mut client = secure.connect("/a").await;
+    while !text.contains("subscribed") {
+        text += &String::from_utf8(raw.chunk().await).unwrap();
+    }
+    for _ in 0..5 {
+        client.text(&message).await;
+        client.expect(&message).await;
+    }
+    while text.matches(&message).count() < 5 {
+        text += &String::from_utf8(raw.chunk().await).unwrap();
+    }
+}

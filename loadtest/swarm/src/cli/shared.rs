@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::values::at_least_one;
 use crate::{
-    client::{Manner, Target, Tls},
+    client::{Manner, Plain, Target, Tls},
     connection_pool::origin::Origin,
 };
 
@@ -47,6 +47,9 @@ pub struct MannerArgs {
     /// '"delta":"fossil"'. The client that publishes is a relay client of the same channel
     #[arg(long, value_name = "MEMBERS", num_args = 0..=1, default_missing_value = "", conflicts_with = "deflate")]
     pub centrifugo: Option<String>,
+    /// Read Server-Sent Events, at /sse/CHANNEL. The client that publishes is a relay client of the same channel
+    #[arg(long, conflicts_with_all = ["deflate", "centrifugo"])]
+    pub sse: bool,
 }
 
 impl MannerArgs {
@@ -59,6 +62,7 @@ impl MannerArgs {
             deflate: self.deflate,
             tls: self.ca.as_deref().map(Tls::trusting).transpose()?,
             centrifugo: self.centrifugo.clone(),
+            plain: self.sse.then_some(Plain::Events),
         })
     }
 }

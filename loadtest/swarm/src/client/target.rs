@@ -1,6 +1,9 @@
 //! A `ws://` or `wss://` URL whose host was looked up once, so that a thousand connections do not ask a resolver.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::{
+    borrow::Cow,
+    net::{SocketAddr, ToSocketAddrs as _},
+};
 
 use anyhow::{Context as _, bail};
 use http::Uri;
@@ -8,6 +11,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{centrifugo, tls::Tls};
 use crate::position::Position;
+
+/// Plain HTTP in the place of a WebSocket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Plain {
+    /// Server-Sent Events.
+    Events,
+    /// A poll behind this cursor, which waits for the first messages.
+    Poll(String),
+}
+
+impl Plain {
+    /// The path for a channel.
+    pub(super) fn path(&self, channel: &str) -> String {
+        match self {
+            Self::Events => format!("/sse/{channel}"),
+            Self::Poll(cursor) => format!("/poll?channel={channel}&cursor={cursor}&timeout=55"),
+        }
+    }
+}
 
 /// The manner in which clients connect.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -18,6 +40,8 @@ pub struct Manner {
     pub tls: Option<Tls>,
     /// Speak Centrifugo's protocol, and subscribe with these further members of the command, in JSON without braces.
     pub centrifugo: Option<String>,
+    /// Read by plain HTTP.
+    pub plain: Option<Plain>,
 }
 
 impl Manner {
@@ -25,6 +49,12 @@ impl Manner {
     #[must_use]
     pub fn centrifugo(members: &str) -> Self {
         Self { centrifugo: Some(members.to_owned()), ..Self::default() }
+    }
+
+    /// Clients that read by plain HTTP.
+    #[must_use]
+    pub fn plain(plain: Plain) -> Self {
+        Self { plain: Some(plain), ..Self::default() }
     }
 }
 
@@ -125,9 +155,17 @@ impl Target {
         self.manner.deflate
     }
 
-    /// The path of the upgrade.
-    pub(super) fn entrance(&self) -> &str {
-        if self.manner.centrifugo.is_some() { centrifugo::PATH } else { &self.path }
+    /// The path of the request.
+    pub(super) fn entrance(&self) -> Cow<'_, str> {
+        match (&self.manner.plain, &self.manner.centrifugo) {
+            (Some(plain), _) => plain.path(self.channel().unwrap_or_default()).into(),
+            (None, Some(_)) => centrifugo::PATH.into(),
+            (None, None) => self.path.as_str().into(),
+        }
+    }
+
+    pub(super) const fn is_plain(&self) -> bool {
+        self.manner.plain.is_some()
     }
 
     /// The first frame of a client of Centrifugo's protocol.
@@ -138,7 +176,7 @@ impl Target {
     /// The same channel for a relay client.
     #[must_use]
     pub fn for_relay(&self) -> Self {
-        Self { manner: Manner { centrifugo: None, ..self.manner.clone() }, ..self.clone() }
+        Self { manner: Manner { centrifugo: None, plain: None, ..self.manner.clone() }, ..self.clone() }
     }
 
     /// The path and the query.

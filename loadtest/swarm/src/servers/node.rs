@@ -126,6 +126,11 @@ impl Node {
         Target::in_manner(&format!("{scheme}://{}{path}", self.address), path, manner)
     }
 
+    /// The head and the body of the answer to a GET.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<String> {
+        get(self.address, path).await.context("the server did not answer")
+    }
+
     /// Kills it: the time to close ten thousand connections is not measured.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("the server could not be stopped")

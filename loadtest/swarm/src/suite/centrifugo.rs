@@ -7,24 +7,14 @@ use super::{
     budget::{Budget, Judged},
     case::Found,
     stage::{BYTES, Stage},
+    ways::{deliveries, ratio, row, total},
 };
 use crate::{
-    chart::Chart,
-    client::Manner,
-    connect,
-    connection_pool::origin::Origin,
-    fanout::{ClosedLoop, Figures, Load, Until},
-    idle,
-    median::median,
-    number::short,
-    servers::{Node, Setup},
+    chart::Chart, client::Manner, connection_pool::origin::Origin, idle, number::short, servers::Setup,
     table::Table,
 };
 
 const SUBSCRIBERS: usize = 1_000;
-
-/// Deliveries in a round, where one message is in flight.
-const DELIVERIES: u64 = 300_000;
 
 const IN_FLIGHT: [usize; 2] = [1, 16];
 
@@ -43,24 +33,18 @@ const WAYS: [(&str, Option<&str>); 3] = [
     ("one filter for all", Some(r#""tf":{"key":"side","cmp":"nex"}"#)),
 ];
 
-/// A server with its clients.
-struct Running {
-    node: Node,
-    clients: ClosedLoop,
-    rounds: Vec<Figures>,
-}
-
 pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
     let mut grid =
         Table::new(["1,000 subscribers", "in flight", "µs/delivery", "user", "system", "to the relay"]);
     let mut chart = Chart::new("CPU per delivery", "µs", WAYS.map(|(name, _)| name));
     let (mut judged, mut raw) = (Vec::new(), Vec::new());
+    let manners = WAYS.map(|(_, members)| members.map(Manner::centrifugo).unwrap_or_default());
     for in_flight in IN_FLIGHT {
-        let found = deliveries(stage, in_flight).await?;
+        let found = deliveries(stage, &manners, SUBSCRIBERS, in_flight).await?;
         let [relay, plain, filtered] = found.as_slice() else { continue };
         for ((name, members), way) in WAYS.into_iter().zip(&found) {
-            let ratio = median(way.iter().zip(relay).map(|(way, relay)| way.cpu.total / relay.cpu.total));
-            grid.row(row(name, in_flight, way, ratio));
+            let ratio = ratio(way, relay);
+            grid.row(row(&[name.to_owned(), in_flight.to_string()], way, ratio));
             if members == Some("") {
                 let what = format!("delivery to 1,000, {name}, {in_flight} in flight");
                 let times = Judged::times(what, "µs", total(way), total(relay), TIMES);
@@ -95,45 +79,6 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
         charts: vec![chart],
         raw: json!({ "deliveries": raw, "idle": idle }),
     })
-}
-
-/// The rounds of each way.
-async fn deliveries(stage: &Stage, in_flight: usize) -> anyhow::Result<Vec<Vec<Figures>>> {
-    let mut running = Vec::new();
-    for (_, members) in WAYS {
-        let node = stage.node(Setup::default()).await?;
-        let target = node.target_in("/ws/centrifugo", members.map(Manner::centrifugo).unwrap_or_default())?;
-        let clients = ClosedLoop::start(connect::members(&target, SUBSCRIBERS).await?, BYTES)?;
-        running.push(Running { node, clients, rounds: Vec::new() });
-    }
-    let messages = DELIVERIES * in_flight as u64 / SUBSCRIBERS as u64;
-    let load = |messages| Load { in_flight, until: Until::Messages(messages), pace: None };
-    for way in &mut running {
-        way.clients.run(way.node.pid()?, load(messages / 5)).await?;
-    }
-    for round in 1..=stage.rounds {
-        eprintln!("{in_flight} in flight, round {round}/{}", stage.rounds);
-        for way in &mut running {
-            way.rounds.push(way.clients.run(way.node.pid()?, load(messages)).await?);
-        }
-    }
-    Ok(running.into_iter().map(|way| way.rounds).collect())
-}
-
-fn total(rounds: &[Figures]) -> f64 {
-    median(rounds.iter().map(|figures| figures.cpu.total))
-}
-
-fn row(name: &str, in_flight: usize, rounds: &[Figures], ratio: f64) -> [String; 6] {
-    let us = |of: fn(&Figures) -> f64| format!("{} µs", short(median(rounds.iter().map(of))));
-    [
-        name.to_owned(),
-        in_flight.to_string(),
-        us(|figures| figures.cpu.total),
-        us(|figures| figures.cpu.user),
-        us(|figures| figures.cpu.system),
-        format!("{ratio:.2} ×"),
-    ]
 }
 
 async fn idle_memory(stage: &Stage) -> anyhow::Result<idle::Figures> {
