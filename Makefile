@@ -8,7 +8,7 @@ help: ## This list
 run: ## One node on localhost:8080, memory broker, nothing else installed
 	cargo run -p fanfare --no-default-features -- serve --dev
 
-cluster: ## Redis (REDIS=three or sentinel: several), NODES=3 nodes and HAProxy on localhost:8080 (PORT=); Ctrl-C stops all
+cluster: ## Redis (REDIS=three, sentinel or cluster: several), NODES=3 nodes and HAProxy on localhost:8080 (PORT=); Ctrl-C stops all
 	@deploy/local/cluster.sh
 
 quick: ## Format, lints and cargo test: what to run while you work; needs redis-server, HAProxy and nginx

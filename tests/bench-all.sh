@@ -6,8 +6,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"
 
-for program in redis-server taskset; do
-    have "$program" || fail "bench-all needs $program (Debian: apt-get install redis-server util-linux)"
+for program in redis-server redis-cli taskset; do
+    have "$program" || fail "bench-all needs $program (Debian: apt-get install redis-server redis-tools util-linux)"
 done
 
 # Both built anew: an old server would be measured without a word.
@@ -19,7 +19,7 @@ read -ra cases <<<"${CASES:-}"
 if [[ -n ${DOCS:-} ]]; then
     # In the order of the page.
     files=()
-    for case in fanout overload rooms idle storm publish cores costs centrifugo history; do
+    for case in fanout overload rooms idle storm publish cores costs centrifugo history redis; do
         [[ ! -e $WORK/bench/$case.json ]] || files+=("$WORK/bench/$case.json")
     done
     "$swarm" report "${files[@]}"

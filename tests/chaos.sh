@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Faults that a seed decides, on three nodes behind HAProxy and one Redis, judged by the checker of `swarm verify --history`:
-# every acknowledged message reaches every subscriber exactly once, in order. Some of them are clients of npm's centrifuge.
-# `make chaos`, about 80 s a seed.
+# Faults that a seed decides, on three nodes behind HAProxy and one Redis or several, judged by the checker of `swarm verify
+# --history`: every acknowledged message reaches every subscriber exactly once, in order. Some of them are clients of npm's
+# centrifuge. `make chaos`, about 80 s a seed.
 #
-#   SEEDS=20 tests/chaos.sh     the seeds 1 to 20, then four seeds in which Redis also loses its memory: clients are told
-#   tests/chaos.sh FLAGS...     as the flags say (--help); a seed again: --seed 7
+#   SEEDS=20 tests/chaos.sh     the seeds 1 to 20; four seeds in which Redis also loses its memory, and clients are told; a
+#                               fifth as many seeds each on three servers, on Sentinels and on a Cluster
+#   tests/chaos.sh FLAGS...     as the flags say (--help); a seed again: --seed 7, or --redis sentinel --seed 7
 #   tests/chaos.sh --mutants    builds with one deliberate fault each (fanfare-hub: delivery/tails/mutant.rs), which the
 #                               checker must notice
 #
@@ -59,6 +60,9 @@ case ${1:-} in
     "")
         chaos --seeds "${SEEDS:-20}" || status=$?
         chaos --seed 101 --seed 102 --seed 103 --seed 104 --with-wipe || status=$?
+        for redis in three sentinel cluster; do
+            chaos --redis "$redis" --seeds $(((${SEEDS:-20} + 4) / 5)) || status=$?
+        done
         ;;
     *) chaos "$@" || status=$? ;;
 esac

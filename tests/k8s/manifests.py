@@ -10,7 +10,7 @@ import unittest
 import kubernetes_validate
 import yaml
 
-from objects import OUT, OVERLAYS, RENDERED, ROOT, configuration, load, node, of_kind, workloads
+from objects import BIN, BROKERS, OUT, OVERLAYS, RENDERED, ROOT, configuration, load, node, of_kind, workloads
 
 # The oldest that is promised (sysctls tcp_rmem and tcp_wmem are safe from there on), one between, the newest.
 VERSIONS = ("1.32", "1.34", "1.37")
@@ -133,6 +133,19 @@ class Manifests(unittest.TestCase):
                 if service["spec"].get("type", "ClusterIP") != "ClusterIP":
                     outside += [port["name"] for port in service["spec"]["ports"]]
         self.assertEqual(outside, ["http"])
+
+    def test_nodes_take_each_kind_of_redis_and_reach_its_ports(self):
+        for name in BROKERS:
+            with self.subTest(name):
+                objects = load(name)
+                (broker,) = [v["value"] for v in node(objects)[1]["env"] if v["name"] == "FANFARE_BROKER"]
+                checked = subprocess.run(
+                    [BIN, "check", "--dev"], env={"FANFARE_BROKER": broker}, capture_output=True, text=True
+                )
+                self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+                policy = objects[("NetworkPolicy", "fanfare-to-redis")]
+                open_ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+                self.assertEqual(open_ports, {6379, 26379} if "sentinel" in broker else {6379})
 
     def test_a_probe_speaks_as_its_port_does(self):
         for name in RENDERED:

@@ -9,7 +9,10 @@ ROOT = pathlib.Path(os.environ["ROOT"])
 OUT = pathlib.Path(os.environ["OUT"])
 BIN = os.environ["BIN"]
 OVERLAYS = ("dev", "prod")
-RENDERED = ("dev", "prod", "helm-dev", "helm-prod", "helm-default", "helm-other", "helm-secure", "helm-exposed")
+BROKERS = ("helm-sentinel", "helm-several", "helm-cluster")
+RENDERED = (
+    "dev", "prod", "helm-dev", "helm-prod", "helm-default", "helm-other", "helm-secure", "helm-exposed", *BROKERS
+)
 
 
 def load(name):

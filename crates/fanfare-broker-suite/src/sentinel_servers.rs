@@ -1,4 +1,5 @@
-//! A master with two replicas and three Sentinels for one test, all of them processes on free ports.
+//! A master with two replicas and three Sentinels for one test, all of them processes on free ports. Replicas and nodes
+//! have users of their own. So a test can cut replicas and Sentinels off from a server that nodes still reach.
 
 use std::{io, net::Ipv4Addr, process::Stdio, time::Duration};
 
@@ -19,6 +20,35 @@ const DOWN_AFTER: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOK_TIMES: usize = 1200;
 
+/// The users of replicas and nodes, and their password. Sentinels and tests are the default user.
+const REPLICA: &str = "replica";
+const NODE: &str = "node";
+const PASSWORD: &str = "secret";
+
+/// The arguments of each server.
+const ARGUMENTS: [&str; 20] = [
+    "--user",
+    REPLICA,
+    "on",
+    ">secret",
+    "~*",
+    "&*",
+    "+@all", //
+    "--user",
+    NODE,
+    "on",
+    ">secret",
+    "~*",
+    "&*",
+    "+@all", //
+    "--masteruser",
+    REPLICA,
+    "--masterauth",
+    PASSWORD,
+    "--repl-diskless-sync-delay",
+    "0",
+];
+
 /// See the head of this file.
 #[derive(Debug)]
 pub struct SentinelServers {
@@ -34,9 +64,9 @@ impl SentinelServers {
     /// # Errors
     /// One of them does not start.
     pub async fn start() -> Result<Self, RedisServerError> {
-        let master = RedisServer::start().await?;
+        let master = RedisServer::start_with(&ARGUMENTS).await?;
         let port = master.port().to_string();
-        let replica = ["--replicaof", "127.0.0.1", &port, "--repl-diskless-sync-delay", "0"];
+        let replica = [&ARGUMENTS[..], &["--replicaof", "127.0.0.1", &port]].concat();
         let replicas = [RedisServer::start_with(&replica).await?, RedisServer::start_with(&replica).await?];
         let folder = TempDir::new()?;
         let mut sentinels = Vec::new();
@@ -46,11 +76,76 @@ impl SentinelServers {
         Ok(Self { servers: [master].into_iter().chain(replicas).collect(), sentinels, _folder: folder })
     }
 
-    /// `redis+sentinel://127.0.0.1:port,127.0.0.1:port,127.0.0.1:port/main`
+    /// `redis+sentinel://node:secret@127.0.0.1:port,127.0.0.1:port,127.0.0.1:port/main`
     #[must_use]
     pub fn url(&self) -> String {
-        let hosts: Vec<_> = self.sentinels.iter().map(|(port, _)| format!("127.0.0.1:{port}")).collect();
-        format!("redis+sentinel://{}/{MASTER}", hosts.join(","))
+        Self::url_of(self.ports().map(|port| format!("127.0.0.1:{port}")))
+    }
+
+    /// The same with other addresses, which lead to the Sentinels.
+    #[must_use]
+    pub fn url_of(sentinels: impl Iterator<Item = String>) -> String {
+        format!("redis+sentinel://{NODE}:{PASSWORD}@{}/{MASTER}", sentinels.collect::<Vec<_>>().join(","))
+    }
+
+    /// The ports of the Sentinels.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        self.sentinels.iter().map(|(port, _)| *port)
+    }
+
+    /// Cuts replicas off from a server.
+    ///
+    /// # Errors
+    /// The server does not take the commands.
+    pub async fn cut_replicas(&self, server: usize) -> RedisResult<()> {
+        self.permit(server, REPLICA, "off").await?;
+        let Some(server) = self.servers.get(server) else { return Ok(()) };
+        server.run::<u64>(redis::cmd("CLIENT").arg("KILL").arg("USER").arg(REPLICA)).await.map(|_| ())
+    }
+
+    /// Cuts replicas and Sentinels off from a server, which nodes still reach. No Sentinel gets an answer to its PING.
+    ///
+    /// # Errors
+    /// The server does not take the commands.
+    pub async fn isolate(&self, server: usize) -> RedisResult<()> {
+        self.cut_replicas(server).await?;
+        self.permit(server, "default", "-ping").await
+    }
+
+    /// Lets replicas and Sentinels reach a server again.
+    ///
+    /// # Errors
+    /// The server does not take the commands.
+    pub async fn rejoin(&self, server: usize) -> RedisResult<()> {
+        self.permit(server, "default", "+ping").await?;
+        self.permit(server, REPLICA, "on").await
+    }
+
+    async fn permit(&self, server: usize, user: &str, rule: &str) -> RedisResult<()> {
+        let Some(server) = self.servers.get(server) else { return Ok(()) };
+        server.run(redis::cmd("ACL").arg("SETUSER").arg(user).arg(rule)).await
+    }
+
+    /// Waits until both replicas follow the master.
+    ///
+    /// # Errors
+    /// They do not within a minute.
+    pub async fn is_replicated(&self) -> io::Result<()> {
+        for _ in 0..LOOK_TIMES {
+            if self.replicas().await.is_ok_and(|replicas| replicas == 2) {
+                return self.is_whole().await;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Err(io::Error::other("the replicas do not follow the master"))
+    }
+
+    /// The number of replicas that have all of the master.
+    async fn replicas(&self) -> io::Result<usize> {
+        let master = self.servers.get(self.master().await?).ok_or(io::ErrorKind::NotFound)?;
+        let info =
+            master.run::<String>(redis::cmd("INFO").arg("replication")).await.map_err(io::Error::other)?;
+        Ok(info.matches("state=online").count())
     }
 
     /// Waits until the Sentinels know one another and both replicas: before that they cannot fail over.

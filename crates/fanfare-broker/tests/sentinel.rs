@@ -128,11 +128,7 @@ async fn what_a_failover_lost_is_known() {
     let replicated: u64 = bus.0.servers[master].run(redis::cmd("WAIT").arg(2).arg(10_000)).await.unwrap();
     assert_eq!(replicated, 2);
     // From now on the replicas get nothing.
-    let mut forbid = redis::cmd("ACL");
-    forbid.arg("SETUSER").arg("default").arg("-psync").arg("-sync");
-    let _: () = bus.0.servers[master].run(&forbid).await.unwrap();
-    let _: u64 =
-        bus.0.servers[master].run(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("replica")).await.unwrap();
+    bus.0.cut_replicas(master).await.unwrap();
     for number in 6..=8 {
         before.push(keep(node, &channel, &format!("lost {number}")).await);
     }

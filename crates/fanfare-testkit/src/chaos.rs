@@ -1,16 +1,22 @@
 //! A cluster with history under faults that a seed decides, and the checker of `swarm verify --history`, which judges.
 //!
 //! - [`plan`](mod@plan): the faults of a seed, with their times
-//! - [`stage`]: three nodes behind HAProxy, a Redis, and a proxy between each node and Redis
-//! - `faults`: the effect of each fault on the stage
+//! - [`stage`]: three nodes behind HAProxy, `servers` of Redis, and a proxy on each way from a node to a server
+//! - `replicated`: servers with replicas, among them a `cluster`; `slots`: the slots of it
+//! - `faults`: the effect of each fault on the stage; `failovers`: the effect of those that change the master
 //! - `sdk`: clients of an SDK among the checker's own; `plain`: and clients of plain HTTP
 //!
 //! Invariant: a fault undoes itself. So all is well once all faults of a plan are over.
 
+mod cluster;
+mod failovers;
 mod faults;
 mod plain;
 pub mod plan;
+mod replicated;
 mod sdk;
+mod servers;
+mod slots;
 pub mod stage;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -26,7 +32,7 @@ use tokio::{
 
 use self::{
     plain::Plain,
-    plan::{Kind, Plan},
+    plan::{Kind, Plan, Topology},
     sdk::Sdk,
     stage::Stage,
 };
@@ -39,6 +45,10 @@ const CALM: Duration = Duration::from_secs(1);
 /// publish for a minute.
 const PATIENCE: Duration = Duration::from_secs(70);
 
+/// The channels are numbered ones beside this. With three servers each has some of them.
+const CHANNEL: &str = "chat:chaos";
+const CHANNELS: usize = 6;
+
 /// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -46,6 +56,8 @@ pub struct Settings {
     pub seed: u64,
     /// The time in which faults begin and end.
     pub lasts: Duration,
+    /// The Redis.
+    pub redis: Topology,
     /// The kinds of faults.
     pub kinds: Vec<Kind>,
     /// Clients that listen.
@@ -61,14 +73,17 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A name for it: the kind of its faults if there is only one, and the seed.
+    /// A name for it: the Redis if it is not one server, the kind of its faults if there is only one, and the seed.
     #[must_use]
     pub fn name(&self) -> String {
         let kinds = match self.kinds.as_slice() {
             [kind] => kind.name(),
             _ => "seed",
         };
-        format!("{kinds} {}", self.seed)
+        match self.redis {
+            Topology::One => format!("{kinds} {}", self.seed),
+            redis => format!("{} {kinds} {}", redis.name(), self.seed),
+        }
     }
 
     /// One line for its result: fields between bars, for a table.
@@ -83,10 +98,10 @@ impl Settings {
 /// # Panics
 /// If a process does not start, or the checker cannot start or end.
 pub async fn run(settings: &Settings) -> Summary {
-    let plan = Plan::new(settings.seed, settings.lasts, &settings.kinds);
+    let plan = Plan::new(settings.seed, settings.lasts, settings.redis, &settings.kinds);
     eprintln!("{plan}");
-    let stage = Arc::new(Stage::start().await);
-    let check = match Check::start(&load(settings, &plan, &stage)).await {
+    let stage = Arc::new(Stage::start(settings.redis).await);
+    let check = match Check::start(&load(settings, &plan, &stage).await).await {
         Ok(check) => Arc::new(check),
         Err(error) => panic!("the checker cannot start: {error:#}"),
     };
@@ -121,10 +136,13 @@ pub async fn run(settings: &Settings) -> Summary {
         Some(finished) => finished.await,
         None => panic!("a fault is still under way"),
     };
-    let summary = match summary {
+    let mut summary = match summary {
         Ok(summary) => summary,
         Err(error) => panic!("the checker cannot judge: {error:#}"),
     };
+    if settings.kinds == [Kind::MoveSlots] && summary.verdict.forgotten > 0 {
+        summary.wrong.push("slots that moved have lost messages".to_owned());
+    }
     eprintln!("nodes since their last start: {}", stage.counts().await);
     if let Some(folder) = settings.logs.as_ref().filter(|_| !summary.is_right()) {
         stage.write_logs(&folder.join(settings.name().replace(' ', "-"))).await;
@@ -132,17 +150,24 @@ pub async fn run(settings: &Settings) -> Summary {
     summary
 }
 
-fn load(settings: &Settings, plan: &Plan, stage: &Stage) -> Load {
-    let url = stage.balancer.endpoint().ws("/ws/chat:chaos");
+async fn load(settings: &Settings, plan: &Plan, stage: &Stage) -> Load {
+    let url = stage.balancer.endpoint().ws(&format!("/ws/{CHANNEL}"));
     let target = match Target::parse(&url, "/") {
         Ok(target) => target,
         Err(error) => panic!("{url}: {error:#}"),
     };
+    let wiped = plan.wiped();
+    let mut keeping = Vec::new();
+    for number in 0..CHANNELS {
+        if !wiped.contains(&stage.server_of(&format!("{CHANNEL}-{number}")).await) {
+            keeping.push(number);
+        }
+    }
     Load {
         targets: vec![target],
         run: u32::try_from(settings.seed).unwrap_or(u32::MAX),
         key: Some(KEY.to_owned()),
-        channels: 6,
+        channels: CHANNELS,
         subscribers: settings.subscribers,
         publishers: 12,
         guests: settings.sdk + settings.plain,
@@ -151,7 +176,8 @@ fn load(settings: &Settings, plan: &Plan, stage: &Stage) -> Load {
         lasts: settings.lasts,
         drop_every: None,
         patience: PATIENCE,
-        may_forget: plan.may_forget(),
-        fails_over: false,
+        may_forget: !wiped.is_empty(),
+        keeping,
+        fails_over: plan.fails_over(settings.redis),
     }
 }

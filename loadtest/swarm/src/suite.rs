@@ -14,6 +14,7 @@ mod open_loop;
 mod overload;
 mod plain;
 mod publish;
+mod redis;
 mod rooms;
 mod stage;
 mod ways;
@@ -75,6 +76,8 @@ pub enum Which {
     Plain,
     /// The cost of history and presence: publishes that are kept, clients that recover, memory
     History,
+    /// The cost of a publish through one server of Redis, three, and a Cluster
+    Redis,
 }
 
 /// Measures, prints, and writes a file for each case.
@@ -132,6 +135,7 @@ impl Which {
             Self::Centrifugo => centrifugo::measure(stage).await,
             Self::Plain => plain::measure(stage).await,
             Self::History => history::measure(stage).await,
+            Self::Redis => redis::measure(stage).await,
         }
     }
 }

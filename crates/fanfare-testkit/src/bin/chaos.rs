@@ -2,13 +2,17 @@
 
 #![expect(clippy::print_stdout, reason = "the lines of the seeds are the result")]
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, str::FromStr, time::Duration};
 
 use clap::Parser;
-use fanfare_testkit::chaos::{self, Settings, plan::Kind};
+use fanfare_testkit::chaos::{
+    self, Settings,
+    plan::{Kind, Topology},
+};
 
-/// Faults that a seed decides, on three nodes behind HAProxy and one Redis, while publishers and subscribers of channels
-/// with history go on. Exit code 1 if an acknowledged message did not reach every subscriber exactly once, in order.
+/// Faults that a seed decides, on three nodes behind HAProxy and one Redis or several, while publishers and subscribers of
+/// channels with history go on. Exit code 1 if an acknowledged message did not reach every subscriber exactly once, in
+/// order. A message that Redis lost by a failover or with its memory must have been told.
 ///
 /// The nodes are the binary `fanfare` that the variable BIN names, or the one in cargo's folder.
 #[derive(Debug, Parser)]
@@ -23,8 +27,11 @@ struct Args {
     /// The seconds in which faults begin and end
     #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// The kinds of faults, with commas between them [default: all but `wipe`, after which messages are lost and clients
-    /// must be told]
+    /// The Redis: `one` server, `three` servers that share the channels, `sentinel`s, a `cluster`; or `by-seed`
+    #[arg(long, value_name = "REDIS", default_value = "one")]
+    redis: Choice,
+    /// The kinds of faults, with commas between them [default: all that the Redis can have, but with one server `wipe`,
+    /// after which messages are lost and clients must be told]
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     faults: Vec<Kind>,
     /// The default kinds, and `wipe`
@@ -51,19 +58,42 @@ struct Args {
     logs: PathBuf,
 }
 
+/// The Redis of each seed.
+#[derive(Debug, Clone, Copy)]
+enum Choice {
+    Always(Topology),
+    BySeed,
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "by-seed" { Ok(Self::BySeed) } else { text.parse().map(Self::Always) }
+    }
+}
+
 impl Args {
     fn runs(&self) -> Vec<Settings> {
-        let kinds: Vec<Kind> = match (self.faults.as_slice(), self.with_wipe) {
-            ([], false) => Kind::harmless().collect(),
-            ([], true) => Kind::ALL.to_vec(),
-            (named, _) => named.to_vec(),
-        };
-        let sets: Vec<&[Kind]> = if self.each { kinds.chunks(1).collect() } else { vec![&kinds] };
         let seeds = if self.seed.is_empty() { (1..=self.seeds).collect() } else { self.seed.clone() };
-        let runs = seeds.iter().flat_map(|seed| sets.iter().map(move |kinds| (*seed, *kinds)));
-        runs.map(|(seed, kinds)| Settings {
+        seeds.iter().flat_map(|seed| self.runs_of(*seed)).collect()
+    }
+
+    fn runs_of(&self, seed: u64) -> Vec<Settings> {
+        let redis = match self.redis {
+            Choice::Always(redis) => redis,
+            Choice::BySeed => Topology::of_seed(seed),
+        };
+        let kinds: Vec<Kind> = match (self.faults.as_slice(), self.with_wipe) {
+            ([], false) => Kind::usual(redis).collect(),
+            ([], true) => Kind::of(redis).collect(),
+            (named, _) => named.iter().copied().filter(|kind| kind.fits(redis)).collect(),
+        };
+        let sets = kinds.chunks(if self.each { 1 } else { kinds.len().max(1) });
+        sets.map(|kinds| Settings {
             seed,
             lasts: Duration::from_secs(self.seconds),
+            redis,
             kinds: kinds.to_vec(),
             subscribers: self.subscribers,
             sdk: self.sdk,
@@ -77,8 +107,12 @@ impl Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut wrong = Vec::new();
-    for run in Args::parse().runs() {
+    let (runs, mut wrong) = (Args::parse().runs(), Vec::new());
+    if runs.is_empty() {
+        eprintln!("the Redis of --redis cannot have these --faults");
+        return ExitCode::FAILURE;
+    }
+    for run in runs {
         let summary = chaos::run(&run).await;
         eprintln!("{summary}");
         println!("{}", run.line(&summary));

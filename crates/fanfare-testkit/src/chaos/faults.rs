@@ -1,4 +1,5 @@
-//! The effect of each fault on the stage. A fault undoes itself before it returns.
+//! The effect of each fault on the stage. A fault undoes itself before it returns, and lets the checker measure how long
+//! clients need until they are whole: from its end, or from its beginning where Redis itself mends it.
 
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use fanfare_swarm::{
 use redis::Cmd;
 use tokio::time::sleep;
 
-use super::{plan::Fault, stage::Stage};
-use crate::{Direction, RedisServer, assert_eventually};
+use super::{plan::Fault, replicated::or_panic, stage::Stage};
+use crate::{Direction, Proxy, RedisServer, assert_eventually};
 
 /// The output limit of a subscriber in Redis, and the default.
 const LIMIT: &str = "pubsub 1mb 1mb 1";
@@ -28,21 +29,27 @@ impl Stage {
         match *fault {
             Fault::KillNode { node, gone } => self.kill(node, gone).await,
             Fault::FreezeNode { node, lasts } => self.freeze(node, lasts).await,
-            Fault::FreezeRedis { lasts } => self.freeze_redis(lasts).await,
-            Fault::KillClients { kind } => {
+            Fault::FreezeRedis { server, lasts } => self.freeze_redis(server, lasts).await,
+            Fault::KillClients { server, kind } => {
                 let mut kill = redis::cmd("CLIENT");
                 kill.arg("KILL").arg("TYPE").arg(kind).arg("SKIPME").arg("yes");
-                run(&*self.redis.lock().await, &kill).await;
+                run(&*self.servers.master(server).await, &kill).await;
             }
-            Fault::OutputLimit { node } => self.output_limit(node).await,
-            Fault::Cut { node } => self.cut(node).await,
-            Fault::Stall { node, direction, subscribers, lasts, cut } => {
-                self.stall(node, direction, subscribers, lasts, cut).await;
+            Fault::OutputLimit { node, server } => self.output_limit(node, server).await,
+            Fault::Cut { node, server } => self.cut(node, server).await,
+            Fault::Stall { node, server, direction, subscribers, lasts, cut } => {
+                self.stall(self.way(node, server), direction, subscribers, lasts, cut).await;
             }
             Fault::Drop { percent } => check.drop_clients(f64::from(percent) / 100.0),
             Fault::Rolling => self.restart_all().await,
-            Fault::Wipe { gone } => self.wipe(gone).await,
+            Fault::Wipe { server, gone } => self.wipe(server, gone).await,
+            Fault::KillMaster { .. }
+            | Fault::FailOver { .. }
+            | Fault::Isolate { .. }
+            | Fault::MoveSlots { .. } => return self.suffer_switch(fault, check).await,
         }
+        check.watch();
+        self.servers.are_replicated().await;
     }
 
     async fn kill(&self, node: usize, gone: Duration) {
@@ -61,21 +68,24 @@ impl Stage {
         node.process.thaw();
     }
 
-    async fn freeze_redis(&self, lasts: Duration) {
-        let redis = self.redis.lock().await;
+    async fn freeze_redis(&self, server: usize, lasts: Duration) {
+        let redis = self.servers.master(server).await;
         assert!(redis.stop_process().is_ok(), "Redis runs");
         sleep(lasts).await;
         assert!(redis.continue_process().is_ok(), "Redis runs");
     }
 
     /// A client of the node is in a channel of its own, into which more is published than the limit allows.
-    async fn output_limit(&self, node: usize) {
+    async fn output_limit(&self, node: usize, server: usize) {
         let Some(endpoint) = self.endpoint(node).await else { return };
-        let ballast = format!("ballast-{node}");
+        let mut ballast = format!("ballast-{node}");
+        while self.server_of(&ballast).await != server {
+            ballast.push('x');
+        }
         let Ok(target) = Target::parse(&endpoint.ws(&format!("/ws/{ballast}")), "/") else { return };
         // A node that lets nobody in has no subscription to lose.
         let Ok(_client) = Connection::open(&target).await else { return };
-        let redis = self.redis.lock().await;
+        let redis = self.servers.master(server).await;
         let limit = |limit| {
             let mut set = redis::cmd("CONFIG");
             set.arg("SET").arg("client-output-buffer-limit").arg(limit);
@@ -88,30 +98,41 @@ impl Stage {
         run(&redis, &limit(NO_LIMIT)).await;
     }
 
-    async fn cut(&self, node: usize) {
-        let Some(proxy) = self.proxies.get(node) else { return };
-        for direction in [Direction::ToServer, Direction::ToClient] {
-            proxy.chop(direction, true);
-        }
+    async fn cut(&self, node: usize, server: usize) {
+        let chop = |chopped| {
+            for proxy in self.way(node, server) {
+                proxy.chop(Direction::ToServer, chopped);
+                proxy.chop(Direction::ToClient, chopped);
+            }
+        };
+        chop(true);
         sleep(BY_THE_BYTE).await;
-        proxy.cut();
-        for direction in [Direction::ToServer, Direction::ToClient] {
-            proxy.chop(direction, false);
-        }
+        self.way(node, server).iter().for_each(Proxy::cut);
+        chop(false);
     }
 
-    async fn stall(&self, node: usize, direction: Direction, subscribers: bool, lasts: Duration, cut: bool) {
-        let Some(proxy) = self.proxies.get(node) else { return };
-        if subscribers {
-            proxy.stall_subscribers(direction);
-        } else {
-            proxy.stall(direction);
+    async fn stall(
+        &self,
+        way: &[Proxy],
+        direction: Direction,
+        subscribers: bool,
+        lasts: Duration,
+        cut: bool,
+    ) {
+        for proxy in way {
+            if subscribers {
+                proxy.stall_subscribers(direction);
+            } else {
+                proxy.stall(direction);
+            }
         }
         sleep(lasts).await;
-        if cut {
-            proxy.cut();
+        for proxy in way {
+            if cut {
+                proxy.cut();
+            }
+            proxy.resume(direction);
         }
-        proxy.resume(direction);
     }
 
     async fn restart_all(&self) {
@@ -124,13 +145,11 @@ impl Stage {
         }
     }
 
-    async fn wipe(&self, gone: Duration) {
-        let mut redis = self.redis.lock().await;
-        assert!(redis.kill().await.is_ok(), "Redis ends");
+    async fn wipe(&self, server: usize, gone: Duration) {
+        let mut redis = self.servers.master(server).await;
+        or_panic(redis.kill().await);
         sleep(gone).await;
-        if let Err(error) = redis.restart().await {
-            panic!("Redis does not start again: {error}");
-        }
+        or_panic(redis.restart().await);
     }
 }
 

@@ -1,12 +1,15 @@
-//! Three nodes behind HAProxy, a Redis, and a proxy between each node and Redis. Each node is a process that keeps its
-//! address for all of its lives.
+//! Three nodes behind HAProxy, the servers of Redis, and a proxy on each way from a node to a server. Each node is a
+//! process that keeps its address for all of its lives.
 
 use std::{fmt::Write as _, path::Path};
 
 use tokio::sync::Mutex;
 
-use super::plan::NODES;
-use crate::{Balancer, Endpoint, Process, Proxy, RedisServer, cluster::redis_server};
+use super::{
+    plan::{NODES, Topology},
+    servers::Servers,
+};
+use crate::{Balancer, Endpoint, Process, Proxy};
 
 /// The namespace of the checker. It keeps all messages of a run. A relay client is told of a loss by a close, and by the
 /// answer to its return.
@@ -40,8 +43,9 @@ const COUNTS: [(&str, &str); 8] = [
 pub struct Stage {
     /// HAProxy.
     pub balancer: Balancer,
-    pub(super) redis: Mutex<RedisServer>,
-    pub(super) proxies: Vec<Proxy>,
+    pub(super) servers: Servers,
+    /// By node and server.
+    proxies: Vec<Vec<Vec<Proxy>>>,
     pub(super) nodes: Vec<Mutex<Node>>,
 }
 
@@ -50,7 +54,7 @@ pub struct Stage {
 pub(super) struct Node {
     name: String,
     endpoint: Endpoint,
-    /// The proxy.
+    /// The URL of Redis, through the proxies.
     redis: String,
     pub(super) process: Process,
     /// The logs of its earlier lives.
@@ -79,18 +83,18 @@ async fn serve(name: &str, endpoint: Endpoint, redis: &str) -> Process {
 
 impl Stage {
     /// Starts all of it. Returns once all nodes are ready.
-    pub async fn start() -> Self {
-        let redis = redis_server().await;
+    pub async fn start(redis: Topology) -> Self {
+        let servers = Servers::start(redis).await;
         let (mut proxies, mut nodes) = (Vec::new(), Vec::new());
         for number in 1..=NODES {
-            let proxy = Proxy::start(redis.port()).await;
-            nodes.push(Node::start(number, proxy.url()).await);
-            proxies.push(proxy);
+            let ways = servers.proxies().await;
+            nodes.push(Node::start(number, servers.url(&ways).await).await);
+            proxies.push(ways);
         }
         let endpoints: Vec<Endpoint> = nodes.iter().map(|node| node.endpoint).collect();
         let balancer = Balancer::start(&endpoints).await;
         let nodes = nodes.into_iter().map(Mutex::new).collect();
-        let stage = Self { balancer, redis: Mutex::new(redis), proxies, nodes };
+        let stage = Self { balancer, servers, proxies, nodes };
         stage.is_well().await;
         stage
     }
@@ -112,6 +116,19 @@ impl Stage {
             }
         }
         sums.map(|(name, sum)| format!("{name} {sum}")).join(", ")
+    }
+
+    /// The proxies between a node and a server.
+    pub(super) fn way(&self, node: usize, server: usize) -> &[Proxy] {
+        self.proxies.get(node).and_then(|servers| servers.get(server)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The number of the server that a channel is on.
+    pub(super) async fn server_of(&self, channel: &str) -> usize {
+        match self.nodes.first() {
+            Some(node) => Servers::of(&node.lock().await.redis, channel),
+            None => 0,
+        }
     }
 
     /// The address of a node.

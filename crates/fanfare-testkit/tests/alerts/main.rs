@@ -9,6 +9,7 @@ mod events;
 mod memory_group;
 mod provoked;
 mod reach;
+mod server_lists;
 
 use std::time::Duration;
 

@@ -10,3 +10,4 @@ mod names;
 mod nodes;
 mod outage;
 mod redis_tls;
+mod sentinel_tls;

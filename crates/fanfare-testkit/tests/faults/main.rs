@@ -9,4 +9,3 @@ mod nodes;
 mod partitions;
 mod proxy;
 mod redis;
-mod sentinel;

@@ -95,6 +95,7 @@ impl VerifyArgs {
             drop_every: drop_every.map(Duration::from_secs),
             patience: Duration::from_secs(self.patience),
             may_forget,
+            keeping: Vec::new(),
             fails_over: false,
         }
     }

@@ -27,10 +27,16 @@ pub(crate) struct Redis {
 
 impl Redis {
     pub(crate) async fn start(cpus: Option<&str>) -> anyhow::Result<Self> {
+        Self::start_with(cpus, &[]).await
+    }
+
+    /// The same with further arguments of redis-server.
+    pub(super) async fn start_with(cpus: Option<&str>, arguments: &[&str]) -> anyhow::Result<Self> {
         let address = free_address()?;
         let mut child = on_cpus(cpus, Path::new("redis-server"))
             .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
             .args(["--save", "", "--appendonly", "no"])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true)
@@ -45,6 +51,10 @@ impl Redis {
         Ok(Self { child, address })
     }
 
+    pub(super) fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
     pub(crate) const fn port(&self) -> u16 {
         self.address.port()
     }
@@ -55,6 +65,6 @@ impl Redis {
 
     /// The setup of a node that uses this Redis.
     pub(crate) fn setup(&self, cpus: Option<String>) -> Setup {
-        Setup { redis: Some(format!("redis://{}", self.address)), cpus, ..Setup::default() }
+        Setup { redis: Some(self.url()), cpus, ..Setup::default() }
     }
 }

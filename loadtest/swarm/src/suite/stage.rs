@@ -39,6 +39,16 @@ impl Stage {
         (self.cores > 1).then(|| "0".to_owned())
     }
 
+    /// The processor for servers of Redis alone, if the machine has more than one.
+    pub(super) fn last_core(&self) -> Option<String> {
+        (self.cores > 1).then(|| (self.cores - 1).to_string())
+    }
+
+    /// Keeps this program and the nodes that it starts off that processor, until the guard is dropped.
+    pub(super) fn off_the_last(&self) -> anyhow::Result<Pinned> {
+        Pinned::to(0..self.cores.saturating_sub(1))
+    }
+
     /// Leaves the other processors to this program, until the guard is dropped.
     pub(super) fn on_the_others(&self) -> anyhow::Result<Pinned> {
         Pinned::to(1..self.cores)
@@ -64,9 +74,21 @@ impl Stage {
         layout: Layout,
         rate: f64,
     ) -> anyhow::Result<rooms::Figures> {
+        let beside = redis.map(Redis::pid).transpose()?.into_iter().collect();
+        self.rooms_beside(path, nodes, beside, layout, rate).await
+    }
+
+    /// As [`Stage::rooms_in`], beside these processes.
+    pub(super) async fn rooms_beside(
+        &self,
+        path: &str,
+        nodes: &[&Node],
+        beside: Vec<u32>,
+        layout: Layout,
+        rate: f64,
+    ) -> anyhow::Result<rooms::Figures> {
         let targets = nodes.iter().map(|node| node.target(path)).collect::<anyhow::Result<_>>()?;
         let pids = nodes.iter().map(|node| node.pid()).collect::<anyhow::Result<_>>()?;
-        let beside = redis.map(Redis::pid).transpose()?.into_iter().collect();
         self.open_loop(targets, pids, beside, layout, rate).await
     }
 

@@ -5,7 +5,7 @@
 //! - `publisher`: publishes until each message is acknowledged; `subscriber`: comes back with its position
 //! - [`Guests`]: clients of another program, which note what comes too
 //! - [`ledger`]: the messages of both; `notes`: and what else they note; [`judge`](mod@judge): messages and final histories in, a verdict out
-//! - `summary`: the result
+//! - `wholeness`: the time from a fault until every subscriber has later messages; `summary`: the result
 
 mod guests;
 pub mod judge;
@@ -15,8 +15,9 @@ mod plan;
 mod publisher;
 mod subscriber;
 mod summary;
+mod wholeness;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use parking_lot::Mutex;
@@ -34,9 +35,13 @@ use self::{
     notes::Notes,
     publisher::Publisher,
     subscriber::Subscriber,
+    wholeness::Wholeness,
 };
 use super::{FOR_DOUBLES, LOOK_EVERY};
 use crate::{api::Api, position::Position};
+
+/// The time without any message after which all is judged behind a failover.
+const QUIET: Duration = Duration::from_secs(15);
 
 /// A check that is under way.
 #[derive(Debug)]
@@ -49,6 +54,7 @@ pub struct Check {
     publishing: JoinSet<()>,
     _subscribers: JoinSet<()>,
     drops: watch::Sender<f64>,
+    watches: Mutex<JoinSet<Vec<Duration>>>,
 }
 
 /// Checks for as long as the plan says.
@@ -108,7 +114,16 @@ impl Check {
             };
             publishing.spawn(publisher.publish());
         }
-        Ok(Self { plan: plan.clone(), channels, notes, stop, publishing, _subscribers: subscribers, drops })
+        Ok(Self {
+            plan: plan.clone(),
+            channels,
+            notes,
+            stop,
+            publishing,
+            _subscribers: subscribers,
+            drops,
+            watches: Mutex::default(),
+        })
     }
 
     /// The notes of clients of another program.
@@ -128,11 +143,20 @@ impl Check {
         self.drops.send_replace(part);
     }
 
+    /// Measures the time from now until every subscriber is whole: until it has a message from each publisher of its
+    /// channel, sent later than this moment. Call it when a fault has begun, or ends.
+    pub fn watch(&self) {
+        let watch = Wholeness::new(self.notes.clone(), self.plan.publishers);
+        self.watches.lock().spawn(watch.times(self.plan.patience));
+    }
+
     /// Ends publishing, waits for what is missing, and judges. All is well from this moment on.
     ///
     /// # Errors
     /// The final history of a channel cannot be read.
     pub async fn finish(mut self) -> anyhow::Result<Summary> {
+        let watches = std::mem::take(&mut *self.watches.lock());
+        let whole = watches.join_all().await.concat();
         self.stop.cancel();
         let all = async { while self.publishing.join_next().await.is_some() {} };
         if tokio::time::timeout(self.plan.patience, all).await.is_err() {
@@ -149,18 +173,36 @@ impl Check {
         for (channel, start) in &self.channels {
             histories.push(self.history(channel, start).await.with_context(|| channel.clone())?);
         }
-        let notes = std::mem::take(&mut *self.notes.lock());
+        let mut notes = std::mem::take(&mut *self.notes.lock());
+        if self.plan.may_forget && !self.plan.keeping.is_empty() {
+            self.judge_keeping(&mut notes, &histories);
+        }
         let verdict = if self.plan.fails_over {
             failover::judge(&notes.ledger, &histories)
         } else {
             judge(&notes.ledger, &histories, self.plan.may_forget)
         };
-        Ok(Summary::new(&self.plan, verdict, notes))
+        Ok(Summary::new(&self.plan, verdict, notes, &whole))
+    }
+
+    /// Judges the channels on servers that keep their memory: nothing is lost there, and nobody is told.
+    fn judge_keeping(&self, notes: &mut Notes, histories: &[Kept]) {
+        let keeping = &self.plan.keeping;
+        let mut histories = histories.to_vec();
+        for (_, others) in histories.iter_mut().enumerate().filter(|(number, _)| !keeping.contains(number)) {
+            others.messages.clear();
+        }
+        let verdict = judge(&notes.ledger.of(keeping), &histories, false);
+        if !verdict.is_right() {
+            notes.wrong(format!("channels on servers that kept their memory: {verdict:?}"));
+        }
     }
 
     async fn until_complete_or_quiet(&self, tops: &[Position]) {
+        // Behind a failover, a subscriber that was not told anything does not know the epoch of the top.
+        let patience = if self.plan.fails_over { self.plan.patience.min(QUIET) } else { self.plan.patience };
         let (mut heard, mut since) = (0, Instant::now());
-        while !self.notes.lock().ledger.is_complete(tops) && since.elapsed() < self.plan.patience {
+        while !self.notes.lock().ledger.is_complete(tops) && since.elapsed() < patience {
             sleep(LOOK_EVERY).await;
             let now = self.notes.lock().ledger.heard();
             if now != heard {

@@ -26,6 +26,7 @@ async fn verify_over(fault: Fault) -> Summary {
         drop_every: None,
         patience: Duration::from_secs(3),
         may_forget: fault == Fault::Forgets,
+        keeping: Vec::new(),
         fails_over: false,
     };
     history::run(&plan).await.unwrap()

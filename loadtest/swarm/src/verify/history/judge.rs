@@ -4,7 +4,8 @@
 //! - The final history of a channel is the truth about its epoch. An acknowledged message is in it once, at its position.
 //! - A subscriber gets all of the final epoch behind its first position, in the order of the offsets.
 //! - If Redis lost its memory, earlier epochs are known by their acknowledgements only. A subscriber may miss the last
-//!   messages of such an epoch if it was told, and then gets all of the next epoch.
+//!   messages of such an epoch if it was told, and then gets all of the next epoch. It may get a message that was repeated
+//!   once more before it is told: the new epoch does not know the message.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -81,7 +82,7 @@ pub fn judge(ledger: &Ledger, histories: &[Kept], may_forget: bool) -> Verdict {
         (0..).zip(histories).map(|(channel, kept)| judge.channel(ledger, channel, kept)).collect();
     for (number, subscriber) in ledger.subscribers.iter().enumerate() {
         if let Some(channel) = channels.get(subscriber.channel) {
-            judge.subscriber(number, subscriber, channel);
+            judge.subscriber(number, subscriber, channel, &ledger.repeated);
         }
     }
     judge.verdict
@@ -229,9 +230,15 @@ impl Judge {
     }
 
     /// Judges a subscriber, and describes its lives where it has a fault.
-    fn subscriber(&mut self, number: usize, subscriber: &Received, channel: &Channel<'_>) {
+    fn subscriber(
+        &mut self,
+        number: usize,
+        subscriber: &Received,
+        channel: &Channel<'_>,
+        repeated: &HashSet<Name>,
+    ) {
         let before = self.verdict.examples.len();
-        self.lives(number, subscriber, channel);
+        self.lives(number, subscriber, channel, repeated);
         if self.verdict.examples.len() > before {
             for life in &subscriber.lives {
                 self.example(|| {
@@ -241,12 +248,20 @@ impl Judge {
         }
     }
 
-    fn lives(&mut self, number: usize, subscriber: &Received, channel: &Channel<'_>) {
+    fn lives(
+        &mut self,
+        number: usize,
+        subscriber: &Received,
+        channel: &Channel<'_>,
+        repeated: &HashSet<Name>,
+    ) {
         self.verdict.told += subscriber.lives.len().saturating_sub(1) as u64;
         for (place, life) in subscriber.lives.iter().enumerate() {
             let mut owed = channel.behind(&life.since.epoch, life.since.offset);
-            let last = self.life(number, life, channel, &mut owed);
-            match subscriber.lives.get(place + 1) {
+            let next = subscriber.lives.get(place + 1);
+            let repeated = next.is_some_and(|next| next.since.epoch != life.since.epoch).then_some(repeated);
+            let last = self.life(number, life, channel, repeated, &mut owed);
+            match next {
                 // Told that the epoch is over: what came has no holes, and all of the next epoch follows. A node that
                 // does not know yet that the epoch is over may say it with a position of the same epoch.
                 Some(next)
@@ -265,7 +280,14 @@ impl Judge {
     }
 
     /// Judges what came in a life. Removes it from what is owed, and returns the highest offset.
-    fn life(&mut self, number: usize, life: &Life, channel: &Channel<'_>, owed: &mut BTreeSet<u64>) -> u64 {
+    fn life(
+        &mut self,
+        number: usize,
+        life: &Life,
+        channel: &Channel<'_>,
+        repeated: Option<&HashSet<Name>>,
+        owed: &mut BTreeSet<u64>,
+    ) -> u64 {
         let (mut seen, mut last) = (Seen::default(), life.since.offset);
         for name in &life.heard {
             self.verdict.delivered += 1;
@@ -285,6 +307,8 @@ impl Judge {
             };
             match receipt {
                 Receipt::InOrder => {}
+                Receipt::Doubled
+                    if name.is_some_and(|name| repeated.is_some_and(|all| all.contains(&name))) => {}
                 Receipt::Doubled => {
                     self.verdict.doubled += 1;
                     self.example(|| format!("subscriber {number} got {epoch}:{offset} again, behind {last}"));

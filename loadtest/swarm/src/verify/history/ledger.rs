@@ -2,6 +2,8 @@
 //!
 //! Invariant: a publisher sends a message only once the fates of all its earlier ones are known.
 
+use std::collections::HashSet;
+
 use crate::position::Position;
 
 /// A message of this run.
@@ -54,12 +56,21 @@ impl Life {
 }
 
 /// The messages of one subscriber.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Received {
     /// Its channel.
     pub channel: usize,
     /// Its lives, at least one.
     pub lives: Vec<Life>,
+    /// The ends of its connections that warned of missed messages: the number of the life, and of the messages in it.
+    pub warned: Vec<(usize, usize)>,
+}
+
+impl Received {
+    /// The messages of a life before the first such end.
+    pub(super) fn before_warning(&self, life: usize) -> Option<usize> {
+        self.warned.iter().find(|(warned, _)| *warned == life).map(|(_, messages)| *messages)
+    }
 }
 
 /// The messages of all.
@@ -69,6 +80,9 @@ pub struct Ledger {
     pub publishers: Vec<Published>,
     /// The subscribers.
     pub subscribers: Vec<Received>,
+    /// The messages that were sent more than once, since no answer came. A Redis that lost its memory, or another master,
+    /// may take each of them again.
+    pub repeated: HashSet<Name>,
 }
 
 impl Ledger {
@@ -79,12 +93,24 @@ impl Ledger {
         let published = |number| Published { channel: channel(number), messages: Vec::new() };
         let received = |(number, since): (usize, &Position)| {
             let lives = vec![Life { since: since.clone(), heard: Vec::new() }];
-            Received { channel: channel(number), lives }
+            Received { channel: channel(number), lives, warned: Vec::new() }
         };
         Self {
             publishers: (0..publishers).map(published).collect(),
             subscribers: (0..subscribers).zip(starts.iter().cycle()).map(received).collect(),
+            repeated: HashSet::new(),
         }
+    }
+
+    /// The part of these channels. Numbers of publishers stay.
+    #[must_use]
+    pub fn of(&self, channels: &[usize]) -> Self {
+        let mut part = self.clone();
+        part.subscribers.retain(|subscriber| channels.contains(&subscriber.channel));
+        for publisher in part.publishers.iter_mut().filter(|all| !channels.contains(&all.channel)) {
+            publisher.messages.clear();
+        }
+        part
     }
 
     /// Notes that a publisher sends its next message. Returns the message's name.
@@ -106,10 +132,25 @@ impl Ledger {
         }
     }
 
+    /// The fate of a message of this run.
+    #[must_use]
+    pub fn fate(&self, name: Name) -> Option<&Fate> {
+        self.publishers.get(name.publisher as usize)?.messages.get(name.number as usize)
+    }
+
     /// Notes the next message of a subscriber.
     pub fn hears(&mut self, subscriber: usize, name: Option<Name>) {
         if let Some(life) = self.subscribers.get_mut(subscriber).and_then(|one| one.lives.last_mut()) {
             life.heard.push(name);
+        }
+    }
+
+    /// Notes that the end of a connection warned a subscriber of missed messages. Its position may be recovered all the same.
+    pub fn warns(&mut self, subscriber: usize) {
+        if let Some(subscriber) = self.subscribers.get_mut(subscriber)
+            && let Some(life) = subscriber.lives.last()
+        {
+            subscriber.warned.push((subscriber.lives.len() - 1, life.heard.len()));
         }
     }
 

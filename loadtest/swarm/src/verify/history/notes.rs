@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Name};
 
 /// The notes of a run.
 #[derive(Debug, Default)]
@@ -19,6 +19,12 @@ pub(super) struct Notes {
 }
 
 impl Notes {
+    /// Notes that a message is sent again, and why.
+    pub(super) fn repeats(&mut self, name: Name, why: String) {
+        *self.repeated.entry(why).or_default() += 1;
+        self.ledger.repeated.insert(name);
+    }
+
     /// Notes such a fault, once.
     pub(super) fn wrong(&mut self, what: String) {
         if !self.wrong.contains(&what) {

@@ -39,6 +39,8 @@ pub struct Plan {
     pub patience: Duration,
     /// Whether Redis may lose its memory during the run. Then clients must be told, and messages may be lost.
     pub may_forget: bool,
+    /// With `may_forget`: the numbers of channels on servers that keep their memory. Their clients may not be told.
+    pub keeping: Vec<usize>,
     /// Whether Redis fails over during the run, to a server that may lack the newest messages.
     pub fails_over: bool,
 }

@@ -45,7 +45,7 @@ impl Publisher {
                         break;
                     }
                     Err(again) => {
-                        *self.notes.lock().repeated.entry(again).or_default() += 1;
+                        self.notes.lock().repeats(name, again);
                         (node, api) = (node + 1, None);
                         sleep(random_below(BEFORE_REPEAT)).await;
                     }

@@ -15,6 +15,9 @@ use crate::{
 /// A client waits a random part of this before it comes back.
 const BEFORE_RETURN: Duration = Duration::from_secs(1);
 
+/// The reason of a close that warns of missed messages.
+const MISSED: &str = "messages may have been missed";
+
 pub(super) struct Subscriber {
     pub(super) number: usize,
     pub(super) channel: String,
@@ -56,7 +59,11 @@ impl Subscriber {
             ended = listening => ended.to_string(),
             () = dropped(&mut self.drops) => "dropped by the client".to_owned(),
         };
-        *self.notes.lock().ends.entry(ended).or_default() += 1;
+        let notes = &mut *self.notes.lock();
+        if ended.contains(MISSED) {
+            notes.ledger.warns(self.number);
+        }
+        *notes.ends.entry(ended).or_default() += 1;
     }
 
     /// The server said that this position cannot be recovered. The client wants all of the newest epoch; of the same

@@ -1,10 +1,11 @@
 //! The result.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::Serialize;
 
 use super::{judge::Verdict, notes::Notes, plan::Plan};
+use crate::median::median;
 
 /// The verdict, and the run that it is about.
 #[derive(Debug, Clone, Serialize)]
@@ -24,16 +25,21 @@ pub struct Summary {
     pub ends: BTreeMap<String, u64>,
     /// Upgrades that failed, by kind.
     pub turned_away: BTreeMap<String, u64>,
+    /// The seconds from faults until subscribers were whole: the median and the worst.
+    pub whole: Option<(f64, f64)>,
     /// Faults that are not in the counts, a sentence each.
     pub wrong: Vec<String>,
 }
 
 impl Summary {
-    pub(super) fn new(plan: &Plan, verdict: Verdict, notes: Notes) -> Self {
+    pub(super) fn new(plan: &Plan, verdict: Verdict, notes: Notes, whole: &[Duration]) -> Self {
         let Notes { ledger: _, repeated, ends, turned_away, wrong } = notes;
         let (channels, subscribers) = (plan.channels, plan.subscribers + plan.guests);
         let publishers = plan.publishers + plan.guest_publishers;
-        Self { channels, subscribers, publishers, verdict, repeated, ends, turned_away, wrong }
+        let whole: Vec<f64> = whole.iter().map(Duration::as_secs_f64).collect();
+        let worst = whole.iter().copied().reduce(f64::max);
+        let whole = worst.map(|worst| (median(whole.iter().copied()), worst));
+        Self { channels, subscribers, publishers, verdict, repeated, ends, turned_away, whole, wrong }
     }
 
     /// Whether the run has no fault.
@@ -60,10 +66,14 @@ impl Summary {
         } = self.verdict;
         let sum = |kinds: &BTreeMap<String, u64>| kinds.values().sum::<u64>();
         let (repeated, ends) = (sum(&self.repeated), sum(&self.ends));
+        let whole = |(median, worst): (f64, f64)| {
+            format!(" | whole in the median {median:.2} s | whole at worst {worst:.2} s")
+        };
+        let whole = self.whole.map(whole).unwrap_or_default();
         format!(
             "acknowledged {acknowledged} | delivered {delivered} | lost {lost} | doubled {doubled} | \
              reordered {reordered} | told {told} | foreign {foreign} | forgotten {forgotten} | \
-             unacknowledged {unacknowledged} | unknown {unknown} | repeated {repeated} | returns {ends}"
+             unacknowledged {unacknowledged} | unknown {unknown} | repeated {repeated} | returns {ends}{whole}"
         )
     }
 }

@@ -3,31 +3,43 @@
 //! - The final history has what the surviving server kept, and all that came later. Its offsets go on, whatever the epoch.
 //! - A subscriber gets all of it behind its position: once, in order. Until it is told, its messages have no holes.
 //! - A subscriber that got a message which is not in the final history was told.
+//! - A message that was repeated may have been taken by both servers. So it may come where it was on the lost server, and
+//!   again at its final place.
+//! - A subscriber whose connection ended with a warning may have a message again before it is told: it came from a node on
+//!   the new server to one that was still on the old.
+//! - A position is lost if it is behind one that was acknowledged in its epoch, and is not in the final history. A subscriber
+//!   that began at a lost position was told again.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::{EXAMPLES, Kept, Verdict};
-use crate::verify::history::ledger::{Fate, Ledger, Life, Name};
+use crate::{
+    position::Position,
+    verify::history::ledger::{Fate, Ledger, Life, Name},
+};
 
 /// Judges the notes of a run by the final history of each channel.
 #[must_use]
 pub fn judge(ledger: &Ledger, histories: &[Kept]) -> Verdict {
     let mut judge = Judge { verdict: Verdict { may_forget: true, ..Verdict::default() } };
-    let places: Vec<_> = (0..).zip(histories).map(|(channel, kept)| judge.history(channel, kept)).collect();
+    let mut channels: Vec<_> =
+        (0..).zip(histories).map(|(channel, kept)| judge.history(channel, kept)).collect();
     for (number, publisher) in (0..).zip(&ledger.publishers) {
-        let Some(places) = places.get(publisher.channel) else { continue };
+        let Some(channel) = channels.get_mut(publisher.channel) else { continue };
         for (message, fate) in (0..).zip(&publisher.messages) {
-            let name = Name { publisher: number, number: message };
-            judge.publish(name, fate, places.contains_key(&name));
+            judge.publish(Name { publisher: number, number: message }, fate, channel);
         }
     }
     for (number, subscriber) in ledger.subscribers.iter().enumerate() {
-        let Some(places) = places.get(subscriber.channel) else { continue };
+        let Some(channel) = channels.get(subscriber.channel) else { continue };
         judge.verdict.told += subscriber.lives.len().saturating_sub(1) as u64;
-        for (life, is_last) in
-            subscriber.lives.iter().rev().zip([true].into_iter().chain(std::iter::repeat(false)))
-        {
-            judge.life(number, life, places, is_last);
+        for (place, life) in subscriber.lives.iter().enumerate() {
+            let is_last = place + 1 == subscriber.lives.len();
+            let warned = subscriber.before_warning(place).filter(|_| !is_last);
+            let wrong = judge.life(life, channel, ledger, is_last, warned);
+            if let Some(wrong) = wrong {
+                judge.example(|| format!("subscriber {number}, from {}: {wrong}", life.since));
+            }
         }
     }
     judge.verdict
@@ -37,8 +49,19 @@ struct Judge {
     verdict: Verdict,
 }
 
-/// The offsets of the messages of a channel.
-type Places = HashMap<Name, u64>;
+/// The final history of a channel.
+struct Channel<'a> {
+    /// The offsets of the messages.
+    places: HashMap<Name, u64>,
+    /// The first lost position of each epoch.
+    lost: HashMap<&'a str, u64>,
+}
+
+impl Channel<'_> {
+    fn lacks(&self, position: &Position) -> bool {
+        self.lost.get(position.epoch.as_str()).is_some_and(|lost| *lost <= position.offset)
+    }
+}
 
 impl Judge {
     fn example(&mut self, what: impl FnOnce() -> String) {
@@ -47,8 +70,8 @@ impl Judge {
         }
     }
 
-    fn history(&mut self, channel: usize, kept: &Kept) -> Places {
-        let mut places = Places::new();
+    fn history<'a>(&mut self, channel: usize, kept: &Kept) -> Channel<'a> {
+        let mut places = HashMap::new();
         for (offset, name) in &kept.messages {
             let Some(name) = name else {
                 self.verdict.foreign += 1;
@@ -59,14 +82,23 @@ impl Judge {
                 self.example(|| format!("channel {channel}: {name:?} is at offsets {first} and {offset}"));
             }
         }
-        places
+        Channel { places, lost: HashMap::new() }
     }
 
-    fn publish(&mut self, name: Name, fate: &Fate, is_kept: bool) {
+    fn publish<'a>(&mut self, name: Name, fate: &'a Fate, channel: &mut Channel<'a>) {
+        let place = channel.places.get(&name);
         match fate {
-            Fate::At(_) | Fate::Taken => {
+            Fate::At(Position { epoch, offset }) => {
                 self.verdict.acknowledged += 1;
-                self.verdict.forgotten += u64::from(!is_kept);
+                self.verdict.forgotten += u64::from(place.is_none());
+                if place != Some(offset) {
+                    let lost = channel.lost.entry(epoch).or_insert(*offset);
+                    *lost = (*lost).min(*offset);
+                }
+            }
+            Fate::Taken => {
+                self.verdict.acknowledged += 1;
+                self.verdict.forgotten += u64::from(place.is_none());
             }
             Fate::Unknown => self.verdict.unknown += 1,
             Fate::Sent => {
@@ -76,53 +108,67 @@ impl Judge {
         }
     }
 
-    fn life(&mut self, number: usize, life: &Life, places: &Places, is_last: bool) {
-        let mut owed: BTreeMap<u64, Name> = places.iter().map(|(name, offset)| (*offset, *name)).collect();
+    /// Judges a life. What is wrong with it.
+    fn life(
+        &mut self,
+        life: &Life,
+        channel: &Channel<'_>,
+        ledger: &Ledger,
+        is_last: bool,
+        warned: Option<usize>,
+    ) -> Option<String> {
+        if channel.lacks(&life.since) {
+            self.verdict.delivered += life.heard.len() as u64;
+            self.verdict.lost += u64::from(is_last);
+            return is_last.then(|| "the position is lost, and nobody told it".to_owned());
+        }
+        let mut owed: BTreeMap<u64, Name> =
+            channel.places.iter().map(|(name, offset)| (*offset, *name)).collect();
         owed.retain(|offset, _| *offset > life.since.offset);
-        let (mut last, mut is_untold, mut wrong) = (life.since.offset, false, None);
-        for name in &life.heard {
+        let (mut last, mut is_untold, mut misplaced) = (life.since.offset, false, None);
+        for (heard, name) in life.heard.iter().enumerate() {
             self.verdict.delivered += 1;
             let Some(name) = name else {
                 self.verdict.foreign += 1;
                 continue;
             };
-            let Some(offset) = places.get(name) else {
-                // Lost by the failover. In the last life the subscriber was not told of it.
+            let place = channel.places.get(name).copied();
+            // Lost by the failover, or at another place on the lost server. In the last life nobody told that.
+            let Some(offset) = place.filter(|place| *place == last + 1 || !ledger.repeated.contains(name))
+            else {
                 is_untold = is_last;
                 continue;
             };
-            if owed.remove(offset).is_none() {
-                self.verdict.doubled += 1;
-                wrong.get_or_insert((offset, last));
-            } else if *offset < last {
-                self.verdict.reordered += 1;
-                wrong.get_or_insert((offset, last));
+            let is_new = owed.remove(&offset).is_some();
+            if !is_new && warned.is_some_and(|warned| heard >= warned) {
+                continue;
             }
-            last = last.max(*offset);
+            if !is_new {
+                self.verdict.doubled += 1;
+                misplaced.get_or_insert((name, offset, last));
+            } else if offset < last {
+                self.verdict.reordered += 1;
+                misplaced.get_or_insert((name, offset, last));
+            }
+            last = last.max(offset);
         }
-        let until = if is_last { u64::MAX } else { last };
-        let missing = owed.range(..until).count() as u64;
+        let missing = owed.range(..if is_last { u64::MAX } else { last }).count() as u64;
         self.verdict.lost += missing + u64::from(is_untold);
-        if missing > 0 || is_untold || wrong.is_some() {
-            let since = &life.since;
-            let wrong = wrong.map(|(offset, last)| format!("{offset} behind {last}"));
-            self.example(|| {
-                format!(
-                    "subscriber {number}, from {since} to {last}: {missing} missing, untold: {is_untold}, first out of \
-                     place: {wrong:?}"
-                )
+        (missing > 0 || is_untold || misplaced.is_some()).then(|| {
+            let misplaced = misplaced.map(|(name, offset, last)| {
+                format!("{name:?} of offset {offset} behind {last}, {:?}", ledger.fate(*name))
             });
-        }
+            format!("to {last}: {missing} missing, untold: {is_untold}, first out of place: {misplaced:?}")
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
-    use crate::{
-        position::Position,
-        verify::history::ledger::{Published, Received},
-    };
+    use crate::verify::history::ledger::{Published, Received};
 
     fn name(number: u32) -> Name {
         Name { publisher: 0, number }
@@ -133,14 +179,17 @@ mod tests {
         Life { since, heard: heard.iter().map(|number| Some(name(*number))).collect() }
     }
 
-    /// The messages 0 to 5 were acknowledged; 2 and 3 are not in the history.
+    /// The messages 0 to 5 were acknowledged; 2 and 3 are not in the history. The last was repeated on the new server.
     fn judged(lives: Vec<Life>) -> Verdict {
         let position = Position { epoch: "e".into(), offset: 0 };
-        let published = Published { channel: 0, messages: vec![Fate::Taken; 6] };
-        let subscribers = vec![Received { channel: 0, lives }];
+        let mut messages = vec![Fate::Taken; 6];
+        messages[2] = Fate::At(Position { epoch: "e".into(), offset: 6 });
+        let published = Published { channel: 0, messages };
+        let subscribers = vec![Received { channel: 0, lives, warned: vec![(1, 2)] }];
         let messages = [0, 1, 4, 5].map(name).into_iter().zip(1..).map(|(name, offset)| (offset, Some(name)));
         let kept = Kept { top: position, messages: messages.collect() };
-        judge(&Ledger { publishers: vec![published], subscribers }, &[kept])
+        let repeated = HashSet::from([name(5)]);
+        judge(&Ledger { publishers: vec![published], subscribers, repeated }, &[kept])
     }
 
     #[test]
@@ -149,6 +198,10 @@ mod tests {
             vec![life(0, &[0, 1, 4, 5])],
             vec![life(0, &[0, 1, 2, 3, 4]), life(3, &[5])],
             vec![life(0, &[0, 1, 2]), life(0, &[0, 1, 4, 5])],
+            vec![life(0, &[0, 1, 2, 5, 4]), life(3, &[5])],
+            vec![life(0, &[0, 1, 2, 5, 4, 5]), life(4, &[])],
+            vec![life(7, &[3, 4, 5]), life(4, &[])],
+            vec![life(0, &[]), life(0, &[0, 1, 4, 4, 5]), life(4, &[])],
         ] {
             let verdict = judged(lives.clone());
             assert!(verdict.is_right(), "{lives:?}: {:?}", verdict.examples);
@@ -161,6 +214,9 @@ mod tests {
             vec![life(0, &[0, 1, 1, 4, 5])],
             vec![life(0, &[0, 1, 4])],
             vec![life(0, &[0, 4]), life(4, &[])],
+            vec![life(0, &[0, 1, 5, 4, 5])],
+            vec![life(7, &[])],
+            vec![life(0, &[0, 1, 4, 4, 5]), life(4, &[])],
         ] {
             assert!(!judged(lives.clone()).is_right(), "{lives:?}");
         }

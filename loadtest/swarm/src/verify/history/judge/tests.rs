@@ -20,7 +20,8 @@ fn ledger() -> Ledger {
             channel: 0,
             messages: (1..=6).map(|offset| Fate::At(at(NOW, offset))).collect(),
         }],
-        subscribers: vec![Received { channel: 0, lives: vec![life] }; 2],
+        subscribers: vec![Received { channel: 0, lives: vec![life], warned: Vec::new() }; 2],
+        ..Ledger::default()
     }
 }
 
@@ -176,6 +177,19 @@ fn a_told_loss_is_right_where_expected() {
         assert_eq!((verdict.told, verdict.forgotten), (2, 3));
         assert!(!judge(&ledger, &[kept], false).is_right());
     }
+}
+
+#[test]
+fn a_repeated_message_may_come_in_both_epochs() {
+    let (mut ledger, kept) = forgetful(&[0, 1, 2, 1]);
+    assert!(!judge(&ledger, std::slice::from_ref(&kept), true).is_right());
+    ledger.repeated.insert(name(1));
+    assert!(judge(&ledger, std::slice::from_ref(&kept), true).is_right());
+    for subscriber in &mut ledger.subscribers {
+        subscriber.lives[1].heard.push(Some(name(5)));
+    }
+    ledger.repeated.insert(name(5));
+    assert!(!judge(&ledger, &[kept], true).is_right(), "nobody was told behind it");
 }
 
 #[test]
