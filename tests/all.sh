@@ -84,7 +84,7 @@ trap 'exit 143' TERM HUP
 step "prerequisites" tests/lib/install.sh
 step "format, lints, docs, licences" tests/check.sh
 step "build" build
-step "cargo test" tests/cargo-test.py
+step "cargo test" cargo test --workspace --all-features
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare SWARM=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
 beside "instruction budgets" tests/instructions/run.sh
 step "API" tests/api/run.sh

@@ -10,4 +10,4 @@ for program in redis-server haproxy nginx; do
 done
 
 tests/check.sh
-tests/cargo-test.py
+cargo test --workspace --all-features
