@@ -342,7 +342,10 @@ async function unsubscribes(end) {
   equal((await reader.events.next("unsubscribed")).code, 0);
   const other = await subscribed(ada, fresh(""));
   await until(async () => !(await api("channels", { pattern: channel })).channels[channel], "no subscriber");
+  // Once the node has delivered it, it is not on its way any more.
+  const bob = await subscribed(await connected(end, NODE1), channel);
   await api("publish", { channel, data: "unheard" });
+  equal((await published(bob)).value, "unheard");
   reader.subscription.subscribe();
   await reader.events.next("subscribed");
   await api("publish", { channel, data: "heard" });
