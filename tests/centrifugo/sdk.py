@@ -301,7 +301,7 @@ async def hears_other_dialects():
 
 async def unsubscribes():
     channel = fresh("")
-    async with Connected(NODE1) as ada:
+    async with Connected(NODE1) as ada, Connected(NODE1) as bob:
         reader = await ada.subscribe(channel)
         await reader.unsubscribe()
         equal((await reader.heard.next("unsubscribed")).code, 0)
@@ -310,7 +310,10 @@ async def unsubscribes():
             return channel not in (await api("channels", pattern=channel))["channels"]
 
         await until(is_empty, "no subscriber")
+        # Once the node has delivered it, it is not on its way any more.
+        other = await bob.subscribe(channel)
         await api("publish", channel=channel, data="unheard")
+        equal((await published(other))[0], "unheard")
         await reader.subscribe()
         await reader.heard.next("subscribed")
         await api("publish", channel=channel, data="heard")
