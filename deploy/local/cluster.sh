@@ -179,7 +179,7 @@ start_sentinel() { # NAME
     await "$name" listening 127.0.0.1 "$port"
 }
 
-# Six servers, of which redis-cli makes a Cluster. A master that does not answer for two seconds is replaced.
+# Six servers. redis-cli makes a Cluster from them. A master that does not answer for two seconds is replaced.
 start_redis_cluster() {
     local name addresses=() bus
     for name in redis redis2 redis3 redis4 redis5 redis6; do

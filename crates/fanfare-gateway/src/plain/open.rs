@@ -56,39 +56,31 @@ pub(super) async fn open(
     prelude: &[u8],
 ) -> Result<Response, Refusal> {
     let span = trace::handshake(&gateway.hub, &request, client(&request));
-    let answer = answer(gateway, request, wanted, kind, plain, prelude).await;
+    let answer = async move {
+        let mut pending = greet(gateway, request, wanted, kind).await?;
+        let (hub, session) = (gateway.hub.clone(), pending.session.clone());
+        let places = join(&hub, &session, wanted).await?;
+        if !hub.sessions.admit(&session) {
+            return Err(Refusal::Leaving);
+        }
+        tell(&hub, &session, &places);
+        let (sink, body, gone) = body(prelude, pending.take_permit());
+        let direct = sink.direct();
+        let sink: Box<dyn Sink> = if wanted.channels.len() == 1 {
+            Box::new(sink)
+        } else {
+            Box::new(JoinedCursor::new(sink, plain.mark, cursor(&places)))
+        };
+        hub.sessions.attach(&session, plain.form.transport, sink);
+        let pasts = places.into_iter().map(|place| (place.channel, place.past)).collect();
+        gateway.hub.sessions.spawn(serve(hub, session, pasts, gone));
+        let mut response = streamed(&plain.form, Body::new(body), direct);
+        response.headers_mut().insert(CACHE_CONTROL, UNCHANGED);
+        Ok::<_, Refusal>(response)
+    };
+    let answer = answer.await;
     finish(span, &answer);
     answer
-}
-
-async fn answer(
-    gateway: &Gateway,
-    request: Request,
-    wanted: &Wanted,
-    kind: &Arc<Kind>,
-    plain: &Plain,
-    prelude: &[u8],
-) -> Result<Response, Refusal> {
-    let mut pending = greet(gateway, request, wanted, kind).await?;
-    let (hub, session) = (gateway.hub.clone(), pending.session.clone());
-    let places = join(&hub, &session, wanted).await?;
-    if !hub.sessions.admit(&session) {
-        return Err(Refusal::Leaving);
-    }
-    tell(&hub, &session, &places);
-    let (sink, body, gone) = body(prelude, pending.take_permit());
-    let direct = sink.direct();
-    let sink: Box<dyn Sink> = if wanted.channels.len() == 1 {
-        Box::new(sink)
-    } else {
-        Box::new(JoinedCursor::new(sink, plain.mark, cursor(&places)))
-    };
-    hub.sessions.attach(&session, plain.form.transport, sink);
-    let pasts = places.into_iter().map(|place| (place.channel, place.past)).collect();
-    gateway.hub.sessions.spawn(serve(hub, session, pasts, gone));
-    let mut response = streamed(&plain.form, Body::new(body), direct);
-    response.headers_mut().insert(CACHE_CONTROL, UNCHANGED);
-    Ok(response)
 }
 
 /// A session for a client that is admitted. It has joined no channel yet.

@@ -60,36 +60,29 @@ pub(super) async fn open(
     connect: Bytes,
 ) -> Result<Response, Refusal> {
     let span = trace::handshake(&gateway.hub, &request, client(&request));
-    let answer = answer(gateway, request, spoken, form, connect).await;
+    let answer = async move {
+        let (config, hub) = (gateway.config(), &gateway.hub);
+        let address = client(&request).0;
+        let permit = gateway.admission.admit(address, &config.admission)?;
+        let identifying = identify(config.auth.as_ref(), hub, &request);
+        let identity = identifying.await?;
+        let feed = hub.calls.feeds().open();
+        let headers = headers_for_hooks(&config.hook_headers, request.headers());
+        let peer = Peer { address: Some(address), identity, fed_as: Some(feed.name().clone()), headers };
+        let mut pending = Pending::open(hub.clone(), spoken.kind, peer, permit);
+        if gateway.is_refusing() || !hub.sessions.admit(&pending.session) {
+            return Err(Refusal::Leaving);
+        }
+        let (sink, body, gone) = body(form.prelude, pending.take_permit());
+        let direct = sink.direct();
+        hub.sessions.attach(&pending.session, form.transport, Box::new(sink));
+        let inbound = hub.inbound(pending.session.clone(), (spoken.decoder)());
+        hub.sessions.spawn(feed.read(inbound, connect, gone.cancelled_owned()));
+        Ok::<_, Refusal>(streamed(form, Body::new(body), direct))
+    };
+    let answer = answer.await;
     finish(span, &answer);
     answer
-}
-
-async fn answer(
-    gateway: &Gateway,
-    request: Request,
-    spoken: Spoken<'_>,
-    form: &Form,
-    connect: Bytes,
-) -> Result<Response, Refusal> {
-    let (config, hub) = (gateway.config(), &gateway.hub);
-    let address = client(&request).0;
-    let permit = gateway.admission.admit(address, &config.admission)?;
-    let identifying = identify(config.auth.as_ref(), hub, &request);
-    let identity = identifying.await?;
-    let feed = hub.calls.feeds().open();
-    let headers = headers_for_hooks(&config.hook_headers, request.headers());
-    let peer = Peer { address: Some(address), identity, fed_as: Some(feed.name().clone()), headers };
-    let mut pending = Pending::open(hub.clone(), spoken.kind, peer, permit);
-    if gateway.is_refusing() || !hub.sessions.admit(&pending.session) {
-        return Err(Refusal::Leaving);
-    }
-    let (sink, body, gone) = body(form.prelude, pending.take_permit());
-    let direct = sink.direct();
-    hub.sessions.attach(&pending.session, form.transport, Box::new(sink));
-    let inbound = hub.inbound(pending.session.clone(), (spoken.decoder)());
-    hub.sessions.spawn(feed.read(inbound, connect, gone.cancelled_owned()));
-    Ok(streamed(form, Body::new(body), direct))
 }
 
 /// The answer, with the headers that keep proxies from holding it back.
