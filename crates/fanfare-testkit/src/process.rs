@@ -32,6 +32,10 @@ use crate::{
 /// The variable that names the binary; by default, the binary is in cargo's folder.
 const BIN: &str = "BIN";
 
+/// How often clients are pinged. A client of a test answers a ping only while the test reads, so a node pings rarely,
+/// unless the file of the test says how often.
+const PING_INTERVAL: (&str, &str) = ("FANFARE_RELAY__PING_INTERVAL", "1h");
+
 /// The node's count of reloads.
 const RELOADS: &str = "fanfare_config_reloads_total";
 
@@ -112,6 +116,9 @@ impl Process {
     /// If the binary is missing, or ends at once.
     pub async fn serve_with(flags: &[&str], toml: &str, environment: &[(&str, &str)]) -> Self {
         let (mut command, config) = (node(binary()), file(toml));
+        if toml.contains("ping_interval") {
+            command.env_remove(PING_INTERVAL.0);
+        }
         command.arg("serve").args(flags).arg("--config").arg(config.path());
         command.envs(environment.iter().copied());
         Self::run(command, config).await
@@ -318,7 +325,8 @@ impl Deref for Process {
 /// A program that runs a node of a test.
 fn node(program: PathBuf) -> Command {
     let mut command = command(program);
-    command.env("FANFARE_API__KEYS", KEY).env("FANFARE_DRAIN__GRACE", NO_GRACE);
+    let (name, value) = PING_INTERVAL;
+    command.env("FANFARE_API__KEYS", KEY).env("FANFARE_DRAIN__GRACE", NO_GRACE).env(name, value);
     command
 }
 
