@@ -45,7 +45,7 @@ step() { # NAME COMMAND...
     unset 'RUNNING[-1]'
 }
 
-# beside NAME COMMAND...: a step that runs beside the next ones, which wait more than they compute, until `join`.
+# beside NAME COMMAND...: a step that runs beside the next ones until `join`: either it or they wait more than they compute.
 beside() {
     BESIDE_LOG=$WORK/beside.log
     begin "$@" >"$BESIDE_LOG" 2>&1
@@ -81,10 +81,12 @@ trap end_running EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-step "prerequisites" tests/lib/install.sh
-step "format, lints, docs, licences" tests/check.sh
+step "system packages" tests/lib/install.sh system
+beside "tools" tests/lib/install.sh python npm cargo go
 step "build" build
-step "cargo test" cargo test --workspace --all-features
+join
+step "format, lints, docs, licences" tests/check.sh
+step "cargo test" tests/lib/cargo-test.py
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare SWARM=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
 beside "instruction budgets" tests/instructions/run.sh
 step "API" tests/api/run.sh

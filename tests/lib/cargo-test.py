@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`cargo test --workspace --all-features`, several test programs at a time: one more than there are processors (JOBS=1).
+"""`cargo test --workspace --all-features`, with JOBS test programs at a time: one more than there are processors.
 
 Cargo runs one test program after another, and most of these wait for servers more than they compute. Each program runs
 as cargo runs it: in the folder of its package. Its output is shown where it fails.
