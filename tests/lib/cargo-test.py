@@ -13,6 +13,7 @@ import ctypes
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -81,6 +82,7 @@ def run(program, before):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the programs, and this one begins no others
     jobs, before = (JOBS, [sys.executable, SCRIPT, ISOLATED]) if JOBS > 1 and may_isolate() else (1, [])
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         passed = list(pool.map(lambda program: run(program, before), programs()))

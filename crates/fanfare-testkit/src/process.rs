@@ -25,16 +25,12 @@ use tokio::{
 use crate::{
     assert_eventually,
     endpoint::{Endpoint, KEY},
-    setup::{NO_GRACE, file},
+    setup::{NO_GRACE, file, rare_pings},
     timeouts::within,
 };
 
 /// The variable that names the binary; by default, the binary is in cargo's folder.
 const BIN: &str = "BIN";
-
-/// How often clients are pinged. A client of a test answers a ping only while the test reads, so a node pings rarely,
-/// unless the file of the test says how often.
-const PING_INTERVAL: (&str, &str) = ("FANFARE_RELAY__PING_INTERVAL", "1h");
 
 /// The node's count of reloads.
 const RELOADS: &str = "fanfare_config_reloads_total";
@@ -63,7 +59,7 @@ impl Process {
 
     /// As [`start`](Self::start), with further variables in the environment.
     pub async fn start_with(name: &str, broker: &str, environment: &[(&str, &str)]) -> Self {
-        let mut command = node(binary());
+        let mut command = node(binary(), "");
         command.args(["serve", "--listen", "127.0.0.1:0", "--node", name, "--broker", broker]);
         command.envs(environment.iter().copied());
         let process = Self::run(command, file("")).await;
@@ -85,7 +81,7 @@ impl Process {
             Ok(inherited) => inherited,
             Err(error) => panic!("the socket cannot be passed on: {error}"),
         };
-        let mut command = node("sh".into());
+        let mut command = node("sh".into(), "");
         command.args(["-c", INHERIT, "sh"]).arg(binary());
         command.args(["serve", "--listen", &address.to_string(), "--node", name, "--broker", broker]);
         command.envs(environment.iter().copied()).stdin(OwnedFd::from(socket));
@@ -115,10 +111,7 @@ impl Process {
     /// # Panics
     /// If the binary is missing, or ends at once.
     pub async fn serve_with(flags: &[&str], toml: &str, environment: &[(&str, &str)]) -> Self {
-        let (mut command, config) = (node(binary()), file(toml));
-        if toml.contains("ping_interval") {
-            command.env_remove(PING_INTERVAL.0);
-        }
+        let (mut command, config) = (node(binary(), toml), file(toml));
         command.arg("serve").args(flags).arg("--config").arg(config.path());
         command.envs(environment.iter().copied());
         Self::run(command, config).await
@@ -136,7 +129,7 @@ impl Process {
 
     /// As [`start_with`](Self::start_with), with a limit of open descriptors.
     pub async fn start_limited(descriptors: usize, environment: &[(&str, &str)]) -> Self {
-        let mut command = node("sh".into());
+        let mut command = node("sh".into(), "");
         command.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$@\"")).arg("sh").arg(binary());
         command.args(["serve", "--listen", "127.0.0.1:0", "--node", "test"]);
         command.envs(environment.iter().copied());
@@ -322,11 +315,10 @@ impl Deref for Process {
     }
 }
 
-/// A program that runs a node of a test.
-fn node(program: PathBuf) -> Command {
+/// A program that runs a node of a test, with this configuration file.
+fn node(program: PathBuf, toml: &str) -> Command {
     let mut command = command(program);
-    let (name, value) = PING_INTERVAL;
-    command.env("FANFARE_API__KEYS", KEY).env("FANFARE_DRAIN__GRACE", NO_GRACE).env(name, value);
+    command.env("FANFARE_API__KEYS", KEY).env("FANFARE_DRAIN__GRACE", NO_GRACE).envs(rare_pings(toml));
     command
 }
 
