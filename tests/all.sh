@@ -85,9 +85,11 @@ step "system packages" tests/lib/install.sh system
 beside "tools" tests/lib/install.sh python npm cargo go
 step "build" build
 join
-step "format, lints, docs, licences" tests/check.sh
-step "cargo test" tests/lib/cargo-test.py
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare SWARM=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
+beside "Centrifugo clients" tests/centrifugo/run.sh
+step "format, lints, docs, licences" tests/check.sh
+join
+step "cargo test" tests/lib/cargo-test.py
 beside "instruction budgets" tests/instructions/run.sh
 step "API" tests/api/run.sh
 step "clients" tests/clients/run.sh
@@ -95,8 +97,6 @@ step "Plain HTTP" tests/plain/run.sh
 step "TLS" tests/tls/run.sh
 step "systemd" tests/systemd/run.sh
 step "Kubernetes" tests/k8s/run.sh
-join
-beside "Centrifugo clients" tests/centrifugo/run.sh
 step "browser" tests/browser.sh
 step "Autobahn, core" tests/autobahn/run.sh core
 step "traces" tests/traces/run.sh
