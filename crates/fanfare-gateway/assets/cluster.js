@@ -65,13 +65,20 @@ export function stopPolling() {
   poll.abort?.abort();
 }
 
-function showNode({ node, broker, state, partitions, channel, figures }) {
+/** The name of a partition, and its server where the name does not say it. */
+function placed({ name, server }) {
+  return server && server !== name ? `${name} on ${server}` : String(name);
+}
+
+function showNode({ node, broker, state, server, partitions, channel, figures }) {
   const name = { memory: "Memory", redis: "Redis" }[broker] ?? String(broker);
   // Only the server of the channel matters to the channel.
   tellBroker({ name, state: String(channel?.state ?? state ?? "up") });
   $("node").textContent = String(node);
   const troubled = (partitions ?? []).filter((each) => each.state !== "up");
-  const which = troubled.length ? ` (${troubled.map((each) => each.name).join(", ")})` : "";
+  const away = troubled.map(placed);
+  if (server && state !== "up") away.push(String(server));
+  const which = away.length ? ` (${away.join(", ")})` : "";
   $("broker").textContent = state ? `${name}, ${state}${which}` : name;
   $("broker").dataset.state = String(state ?? "");
   for (const row of document.querySelectorAll("#snapshot .figure")) row.hidden = !figures;

@@ -67,9 +67,9 @@ pub struct Received {
 }
 
 impl Received {
-    /// The messages of a life before the first such end.
-    pub(super) fn before_warning(&self, life: usize) -> Option<usize> {
-        self.warned.iter().find(|(warned, _)| *warned == life).map(|(_, messages)| *messages)
+    /// The numbers of messages of a life before each such end.
+    pub(super) fn warnings(&self, life: usize) -> Vec<usize> {
+        self.warned.iter().filter(|(warned, _)| *warned == life).map(|(_, messages)| *messages).collect()
     }
 }
 

@@ -5,8 +5,8 @@
 //! - A subscriber that got a message which is not in the final history was told.
 //! - A message that was repeated may have been taken by both servers. So it may come where it was on the lost server, and
 //!   again at its final place.
-//! - A subscriber whose connection ended with a warning may have a message again before it is told: it came from a node on
-//!   the new server to one that was still on the old.
+//! - A subscriber that was warned when its connection ended, and is told later, may get a message from before the warning
+//!   once more behind it: it came from a node on the new server to one that was still on the old.
 //! - A position is lost if it is behind one that was acknowledged in its epoch, and is not in the final history. A subscriber
 //!   that began at a lost position was told again.
 
@@ -35,8 +35,8 @@ pub fn judge(ledger: &Ledger, histories: &[Kept]) -> Verdict {
         judge.verdict.told += subscriber.lives.len().saturating_sub(1) as u64;
         for (place, life) in subscriber.lives.iter().enumerate() {
             let is_last = place + 1 == subscriber.lives.len();
-            let warned = subscriber.before_warning(place).filter(|_| !is_last);
-            let wrong = judge.life(life, channel, ledger, is_last, warned);
+            let warnings = if is_last { Vec::new() } else { subscriber.warnings(place) };
+            let wrong = judge.life(life, channel, ledger, is_last, &warnings);
             if let Some(wrong) = wrong {
                 judge.example(|| format!("subscriber {number}, from {}: {wrong}", life.since));
             }
@@ -115,7 +115,7 @@ impl Judge {
         channel: &Channel<'_>,
         ledger: &Ledger,
         is_last: bool,
-        warned: Option<usize>,
+        warnings: &[usize],
     ) -> Option<String> {
         if channel.lacks(&life.since) {
             self.verdict.delivered += life.heard.len() as u64;
@@ -126,6 +126,7 @@ impl Judge {
             channel.places.iter().map(|(name, offset)| (*offset, *name)).collect();
         owed.retain(|offset, _| *offset > life.since.offset);
         let (mut last, mut is_untold, mut misplaced) = (life.since.offset, false, None);
+        let mut heard_at = HashMap::new();
         for (heard, name) in life.heard.iter().enumerate() {
             self.verdict.delivered += 1;
             let Some(name) = name else {
@@ -140,7 +141,8 @@ impl Judge {
                 continue;
             };
             let is_new = owed.remove(&offset).is_some();
-            if !is_new && warned.is_some_and(|warned| heard >= warned) {
+            let before = heard_at.insert(name, heard);
+            if !is_new && is_between(warnings, before, heard) {
                 continue;
             }
             if !is_new {
@@ -161,6 +163,11 @@ impl Judge {
             format!("to {last}: {missing} missing, untold: {is_untold}, first out of place: {misplaced:?}")
         })
     }
+}
+
+/// Whether a warning came after the message at `before`, and ahead of the one at `now`.
+fn is_between(warnings: &[usize], before: Option<usize>, now: usize) -> bool {
+    before.is_some_and(|before| warnings.iter().any(|warning| before < *warning && *warning <= now))
 }
 
 #[cfg(test)]
@@ -201,7 +208,7 @@ mod tests {
             vec![life(0, &[0, 1, 2, 5, 4]), life(3, &[5])],
             vec![life(0, &[0, 1, 2, 5, 4, 5]), life(4, &[])],
             vec![life(7, &[3, 4, 5]), life(4, &[])],
-            vec![life(0, &[]), life(0, &[0, 1, 4, 4, 5]), life(4, &[])],
+            vec![life(0, &[]), life(0, &[0, 1, 1, 4, 5]), life(4, &[])],
         ] {
             let verdict = judged(lives.clone());
             assert!(verdict.is_right(), "{lives:?}: {:?}", verdict.examples);
@@ -217,6 +224,10 @@ mod tests {
             vec![life(0, &[0, 1, 5, 4, 5])],
             vec![life(7, &[])],
             vec![life(0, &[0, 1, 4, 4, 5]), life(4, &[])],
+            // Both times behind the warning, again without another one, and never told.
+            vec![life(0, &[]), life(0, &[0, 1, 4, 4, 5]), life(4, &[])],
+            vec![life(0, &[]), life(0, &[0, 1, 1, 1, 4]), life(4, &[])],
+            vec![life(0, &[]), life(0, &[0, 1, 1, 4, 5])],
         ] {
             assert!(!judged(lives.clone()).is_right(), "{lives:?}");
         }
