@@ -1,5 +1,6 @@
 //! As much of plain HTTP as a client needs that reads a stream of events, or waits for the answer to a poll.
 
+use memchr::{memchr, memmem};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::{handshake::HandshakeError, target::Target};
@@ -98,7 +99,7 @@ impl Body {
     fn payload(&mut self, part: &[u8], on_message: &mut impl FnMut(&[u8])) {
         self.block.extend_from_slice(part);
         let mut rest = self.block.as_slice();
-        while let Some(end) = rest.windows(2).position(|window| window == b"\n\n") {
+        while let Some(end) = memmem::find(rest, b"\n\n") {
             let (block, behind) = rest.split_at(end + 2);
             rest = behind;
             if let Some(data) = data(block) {
@@ -124,9 +125,16 @@ fn read_size(mut size: usize, line: &[u8]) -> (usize, &[u8], bool) {
 
 /// The data of a message; `None` for a comment and for a notice of the server.
 fn data(block: &[u8]) -> Option<&[u8]> {
-    let mut lines = block.split(|byte| *byte == b'\n');
-    let data = lines.clone().find_map(|line| line.strip_prefix(b"data: "))?;
-    (!lines.any(|line| line == b"event: fanfare")).then_some(data)
+    let (mut rest, mut data) = (block, None);
+    while let Some(end) = memchr(b'\n', rest) {
+        let (line, behind) = rest.split_at(end);
+        rest = behind.get(1..).unwrap_or_default();
+        if line == b"event: fanfare" {
+            return None;
+        }
+        data = data.or_else(|| line.strip_prefix(b"data: "));
+    }
+    data
 }
 
 #[cfg(test)]
