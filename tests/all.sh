@@ -45,7 +45,7 @@ step() { # NAME COMMAND...
     unset 'RUNNING[-1]'
 }
 
-# beside NAME COMMAND...: a step that runs beside the next ones, which wait more than they compute, until `join`.
+# beside NAME COMMAND...: a step that runs beside the next ones until `join`: either it or they wait more than they compute.
 beside() {
     BESIDE_LOG=$WORK/beside.log
     begin "$@" >"$BESIDE_LOG" 2>&1
@@ -81,11 +81,15 @@ trap end_running EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-step "prerequisites" tests/lib/install.sh
-step "format, lints, docs, licences" tests/check.sh
+step "system packages" tests/lib/install.sh system
+beside "tools" tests/lib/install.sh python npm cargo go
 step "build" build
-step "cargo test" cargo test --workspace --all-features
+join
 export BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug/fanfare SWARM=${CARGO_TARGET_DIR:-$ROOT/target}/debug/swarm
+beside "Centrifugo clients" tests/centrifugo/run.sh
+step "format, lints, docs, licences" tests/check.sh
+join
+step "cargo test" tests/lib/cargo-test.py
 beside "instruction budgets" tests/instructions/run.sh
 step "API" tests/api/run.sh
 step "clients" tests/clients/run.sh
@@ -93,8 +97,6 @@ step "Plain HTTP" tests/plain/run.sh
 step "TLS" tests/tls/run.sh
 step "systemd" tests/systemd/run.sh
 step "Kubernetes" tests/k8s/run.sh
-join
-beside "Centrifugo clients" tests/centrifugo/run.sh
 step "browser" tests/browser.sh
 step "Autobahn, core" tests/autobahn/run.sh core
 step "traces" tests/traces/run.sh

@@ -10,4 +10,4 @@ for program in redis-server haproxy nginx; do
 done
 
 tests/check.sh
-cargo test --workspace --all-features
+tests/lib/cargo-test.py

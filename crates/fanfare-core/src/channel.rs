@@ -4,11 +4,18 @@
 //! space, and without characters that hide or reorder others. A name that passed [`Channel::new`] may be put after a
 //! Redis prefix, into a log line or into a URL (percent-encoded) without a further check.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{borrow::Borrow, collections::HashMap, fmt, sync::Arc};
 
 /// The name of a channel; cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel(Arc<str>);
+
+/// The hash of the maps that each message asks. It is seeded anew in each process, and no client learns a hash: so clients
+/// cannot choose names that fall together.
+pub type FastHash = foldhash::fast::RandomState;
+
+/// A map by channel.
+pub type ChannelMap<V> = HashMap<Channel, V, FastHash>;
 
 /// Why a string is not a channel name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

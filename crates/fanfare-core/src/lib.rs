@@ -73,7 +73,7 @@ pub use attributes::Attributes;
 pub use backend::Backend;
 pub use broker::{Broker, BrokerEvents, Publish};
 pub use broker_error::{PublishError, SubscribeError};
-pub use channel::{Channel, ChannelError};
+pub use channel::{Channel, ChannelError, ChannelMap, FastHash};
 pub use channel_regex::{ChannelRegex, ChannelRegexError};
 pub use command::Command;
 pub use critical_tasks::CriticalTasks;

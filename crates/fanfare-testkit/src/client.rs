@@ -157,11 +157,14 @@ impl Client {
 
     /// The next message. Pings are answered and skipped.
     async fn read(&mut self) -> Option<Result<Message, Error>> {
-        loop {
-            match within("a message of the server", self.socket.next()).await {
-                Some(Ok(Message::Ping(_))) => {}
-                read => return read,
+        let read = async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Ping(_))) => {}
+                    read => return read,
+                }
             }
-        }
+        };
+        within("a message of the server", read).await
     }
 }

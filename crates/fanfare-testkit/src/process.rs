@@ -25,7 +25,7 @@ use tokio::{
 use crate::{
     assert_eventually,
     endpoint::{Endpoint, KEY},
-    setup::{NO_GRACE, file},
+    setup::{NO_GRACE, file, rare_pings},
     timeouts::within,
 };
 
@@ -59,7 +59,7 @@ impl Process {
 
     /// As [`start`](Self::start), with further variables in the environment.
     pub async fn start_with(name: &str, broker: &str, environment: &[(&str, &str)]) -> Self {
-        let mut command = node(binary());
+        let mut command = node(binary(), "");
         command.args(["serve", "--listen", "127.0.0.1:0", "--node", name, "--broker", broker]);
         command.envs(environment.iter().copied());
         let process = Self::run(command, file("")).await;
@@ -81,7 +81,7 @@ impl Process {
             Ok(inherited) => inherited,
             Err(error) => panic!("the socket cannot be passed on: {error}"),
         };
-        let mut command = node("sh".into());
+        let mut command = node("sh".into(), "");
         command.args(["-c", INHERIT, "sh"]).arg(binary());
         command.args(["serve", "--listen", &address.to_string(), "--node", name, "--broker", broker]);
         command.envs(environment.iter().copied()).stdin(OwnedFd::from(socket));
@@ -111,7 +111,7 @@ impl Process {
     /// # Panics
     /// If the binary is missing, or ends at once.
     pub async fn serve_with(flags: &[&str], toml: &str, environment: &[(&str, &str)]) -> Self {
-        let (mut command, config) = (node(binary()), file(toml));
+        let (mut command, config) = (node(binary(), toml), file(toml));
         command.arg("serve").args(flags).arg("--config").arg(config.path());
         command.envs(environment.iter().copied());
         Self::run(command, config).await
@@ -129,7 +129,7 @@ impl Process {
 
     /// As [`start_with`](Self::start_with), with a limit of open descriptors.
     pub async fn start_limited(descriptors: usize, environment: &[(&str, &str)]) -> Self {
-        let mut command = node("sh".into());
+        let mut command = node("sh".into(), "");
         command.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$@\"")).arg("sh").arg(binary());
         command.args(["serve", "--listen", "127.0.0.1:0", "--node", "test"]);
         command.envs(environment.iter().copied());
@@ -315,10 +315,10 @@ impl Deref for Process {
     }
 }
 
-/// A program that runs a node of a test.
-fn node(program: PathBuf) -> Command {
+/// A program that runs a node of a test, with this configuration file.
+fn node(program: PathBuf, toml: &str) -> Command {
     let mut command = command(program);
-    command.env("FANFARE_API__KEYS", KEY).env("FANFARE_DRAIN__GRACE", NO_GRACE);
+    command.env("FANFARE_API__KEYS", KEY).env("FANFARE_DRAIN__GRACE", NO_GRACE).envs(rare_pings(toml));
     command
 }
 

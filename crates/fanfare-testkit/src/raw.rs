@@ -253,12 +253,15 @@ impl RawClient {
     /// # Panics
     /// If the connection ends first.
     pub async fn next_frame_past_pings(&mut self) -> Frame {
-        loop {
-            let frame = self.next_frame().await;
-            if !frame.is_ping() {
-                return frame;
+        let read = async {
+            loop {
+                let frame = self.next_frame().await;
+                if !frame.is_ping() {
+                    return frame;
+                }
             }
-        }
+        };
+        within("a frame that is not a ping", read).await
     }
 
     /// The next frame of the server, undecoded.

@@ -88,7 +88,8 @@ impl Setup {
         let args = NodeArgs { config: Some(file.path().to_owned()), ..self.args.clone() };
         let variable = |(name, value)| (OsString::from(name), OsString::from(value));
         let key = self.key.map(|key| ("FANFARE_API__KEYS", key));
-        let environment = key.into_iter().chain([("FANFARE_DRAIN__GRACE", NO_GRACE)]).map(variable);
+        let others = [("FANFARE_DRAIN__GRACE", NO_GRACE)].into_iter().chain(rare_pings(&self.toml));
+        let environment = key.into_iter().chain(others).map(variable);
         let sources = Sources {
             flags: args.layer(),
             file: args.config,
@@ -116,6 +117,12 @@ impl Setup {
             Err(mistakes) => panic!("the configuration of the test is wrong:\n{mistakes}"),
         }
     }
+}
+
+/// The variable for a node that pings rarely, where its configuration file does not say how often: a client of a test
+/// answers pings only while the test reads.
+pub(crate) fn rare_pings(toml: &str) -> Option<(&'static str, &'static str)> {
+    (!toml.contains("ping_interval")).then_some(("FANFARE_RELAY__PING_INTERVAL", "1h"))
 }
 
 /// A configuration file, which is removed when this is dropped.

@@ -11,9 +11,9 @@
 //! - A sender remembers at most [`CHANNELS`] channels, those on which it published last. A receiver remembers at most
 //!   [`ORIGINS`] senders per channel.
 
-use std::{collections::HashMap, mem};
+use std::mem;
 
-use fanfare_core::{Channel, Incarnation};
+use fanfare_core::{Channel, ChannelMap, Incarnation};
 
 /// The most channels that a sender remembers.
 const CHANNELS: usize = 16 << 10;
@@ -24,8 +24,8 @@ const ORIGINS: usize = 32;
 /// younger is full, which is nearly least recently used.
 #[derive(Debug, Default)]
 pub(crate) struct LastTaken {
-    young: HashMap<Channel, u64>,
-    old: HashMap<Channel, u64>,
+    young: ChannelMap<u64>,
+    old: ChannelMap<u64>,
 }
 
 impl LastTaken {

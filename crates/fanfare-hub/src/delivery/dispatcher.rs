@@ -8,7 +8,6 @@
 //! - No lock of this file is held while code of another crate runs.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::Duration,
@@ -16,8 +15,8 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use fanfare_core::{
-    BrokerEvents, Channel, Incarnation, Limits, Namespace, Namespaces, Partition, Position, Publication,
-    SessionId,
+    BrokerEvents, Channel, ChannelMap, Incarnation, Limits, Namespace, Namespaces, Partition, Position,
+    Publication, SessionId,
     broker::{ControlMessage, Interruption},
 };
 use parking_lot::RwLock;
@@ -54,7 +53,7 @@ pub struct Dispatcher {
     incarnation: Incarnation,
     namespaces: ArcSwap<Namespaces>,
     shards: Shards,
-    routes: RwLock<HashMap<Channel, Route>>,
+    routes: RwLock<ChannelMap<Route>>,
     control: mpsc::Sender<ControlMessage>,
     pending: Pending,
     losses: Losses,

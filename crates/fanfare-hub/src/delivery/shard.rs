@@ -8,12 +8,12 @@
 
 use std::{
     borrow::Borrow,
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     hash::{Hash, Hasher},
     sync::Arc,
 };
 
-use fanfare_core::{Channel, Disconnect, SessionId};
+use fanfare_core::{Channel, ChannelMap, Disconnect, FastHash, SessionId};
 use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -69,14 +69,14 @@ impl Arrivals {
 
 #[derive(Default)]
 struct Table {
-    channels: HashMap<Channel, Arc<Members>>,
+    channels: ChannelMap<Arc<Members>>,
     /// The wishes of the channels that have a member with one.
-    wishes: HashMap<Channel, Arc<Wishes>>,
-    sessions: HashSet<SessionById>,
+    wishes: ChannelMap<Arc<Wishes>>,
+    sessions: HashSet<SessionById, FastHash>,
 }
 
 /// The subscribers of one channel in one shard. They lie side by side for the fan-out, and are removed in O(1).
-pub type Members = IndexMap<SessionById, Membership>;
+pub type Members = IndexMap<SessionById, Membership, FastHash>;
 
 /// A session in a table, found by its number. The number is not stored beside it, since there is one of these for each
 /// connection.
@@ -141,6 +141,11 @@ impl Shard {
     pub(crate) fn take(&self, taken: &mut Arrivals) -> bool {
         std::mem::swap(&mut self.inbox.lock().arrivals, taken);
         !taken.is_empty()
+    }
+
+    /// Whether nothing is queued.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.inbox.lock().arrivals.is_empty()
     }
 
     /// The members of a channel at this moment.

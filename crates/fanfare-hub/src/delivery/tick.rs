@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use fanfare_core::{Channel, Namespaces, Tracer};
+use fanfare_core::{Channel, FastHash, Namespaces, Tracer};
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
@@ -48,7 +48,7 @@ impl Delivery {
         let mut tick = Tick {
             delivery: &self,
             shard: &shard,
-            batches: IndexMap::new(),
+            batches: IndexMap::default(),
             later: Vec::new(),
             latencies: self.metrics.relay_latency.gather(self.dispatcher.incarnation()),
             sends: 0,
@@ -62,6 +62,10 @@ impl Delivery {
                 tick.run(&mut taken).await;
                 shard.progress.tick();
                 since = busy.since(since);
+                // tokio asks the kernel for events before it goes on with a task that yielded.
+                if shard.is_idle() {
+                    break;
+                }
                 tokio::task::yield_now().await;
             }
         }
@@ -72,7 +76,7 @@ struct Tick<'a> {
     delivery: &'a Delivery,
     shard: &'a Shard,
     /// The publications of this tick, by channel. Kept from tick to tick for its memory.
-    batches: IndexMap<Channel, Batch>,
+    batches: IndexMap<Channel, Batch, FastHash>,
     /// Sessions that were only queued for.
     later: Vec<Arc<Session>>,
     latencies: Latencies,

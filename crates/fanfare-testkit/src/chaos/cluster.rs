@@ -18,6 +18,9 @@ use crate::{Authority, RedisServer, Validity};
 const TIMEOUT: &str = "1000";
 const FOREVER: &str = "600000";
 
+/// The most attempts to move slots.
+const MOVES: usize = 5;
+
 /// The rules of the replicas' user.
 const REPLICA: [&str; 7] = ["--user", "replica", "on", ">secret", "~*", "&*", "+@all"];
 
@@ -55,12 +58,23 @@ impl Cluster {
         Self { servers, _authority: authority }
     }
 
-    /// Moves a quarter of all slots from this master to another.
+    /// Moves a quarter of all slots from this master to another. Begins anew where a replica took the place of one of them
+    /// meanwhile: on a busy machine a master may not answer for as long as [`TIMEOUT`].
     pub(super) async fn move_a_quarter(&self, number: usize) {
+        for _ in 1..MOVES {
+            if self.try_to_move(number).await.is_ok() {
+                return;
+            }
+            self.settle().await;
+        }
+        or_panic(self.try_to_move(number).await);
+    }
+
+    async fn try_to_move(&self, number: usize) -> RedisResult<()> {
         let from = self.master_of(number).await;
         let to = self.master_of((number + 1) % 3).await;
         let [from, to] = [from, to].map(|place| some(self.servers.servers.get(place)));
-        or_panic(move_slots(from, to, usize::from(SLOTS) / 4).await);
+        move_slots(from, to, usize::from(SLOTS) / 4).await
     }
 
     async fn run<T: FromRedisValue>(&self, place: usize, command: &Cmd) -> T {

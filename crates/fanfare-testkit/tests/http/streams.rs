@@ -13,6 +13,7 @@ const CONNECT: &str = "%7B%22id%22%3A1%2C%22connect%22%3A%7B%7D%7D";
 async fn node() -> TestNode {
     Setup::memory()
         .toml("[auth]\nhmac_secrets = [\"a-secret-of-the-tests-that-is-long-enough\"]\n")
+        .toml("[relay]\nping_interval = \"25s\"\n")
         .start()
         .await
 }

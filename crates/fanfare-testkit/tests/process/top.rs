@@ -1,7 +1,10 @@
 //! `fanfare top` with real nodes: it finds all of them from one, and continues when a node is away.
 
+use std::time::Duration;
+
 use fanfare_testkit::{Endpoint, Fleet, Process, Setup, redis_server};
 use serde_json::Value;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// The output of `fanfare top --json` for a node.
@@ -25,10 +28,11 @@ fn rows(sample: &Value) -> Vec<(&str, Option<u64>)> {
         .collect()
 }
 
-/// Publishes until it is told to end.
+/// Publishes until it is told to end, at a pace: the clients do not read, and a node drops slow clients.
 async fn publish(node: Endpoint, until: CancellationToken) {
     while !until.is_cancelled() {
         node.publish("chat", "hello").await;
+        sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The way out: the connection that publishes.
 //!
-//! - `task`: owns the connection; `opening`: opens it
+//! - `task`: owns the connection; `opening`: opens it; `waits`: the waits of the task
 //! - `fence`: keeps commands of an old connection from running after those of a new one
 //! - `outgoing`: a message that is to be published; `writer`, `command`: how it is written
 //! - `script`: the script that publishes what is kept
@@ -18,4 +18,5 @@ mod replays;
 pub(super) mod script;
 pub(super) mod task;
 mod under_way;
+mod waits;
 pub(super) mod writer;

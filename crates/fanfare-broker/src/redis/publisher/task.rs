@@ -8,17 +8,24 @@
 //!   has answered nothing at all for a while (see [`crate::liveness::watchdog`]).
 //! - Each turn takes the queued items, and refuses those that waited too long, even on a busy connection.
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, task::Poll, time::Duration};
 
 use fanfare_core::Channel;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncWrite, AsyncWriteExt},
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{fence::Fence, opening::open, outgoing::Outgoing, pipeline::Pipeline, under_way::Answered};
+use super::{
+    fence::Fence,
+    opening::open,
+    outgoing::Outgoing,
+    pipeline::Pipeline,
+    under_way::Answered,
+    waits::{behind_others, end_by},
+};
 use crate::{
     backoff::Backoff,
     liveness::{
@@ -154,15 +161,19 @@ impl Publisher {
         let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         let links = self.links.clone();
+        let mut hurry = std::pin::pin!(links.hurry.notified());
         let mut watchdog = Watchdog::new(self.config.watch, Instant::now().into_std());
+        let mut timer = std::pin::pin!(sleep_until(Instant::now()));
         loop {
             if let Err(error) = self.watch(&mut watchdog, endpoint) {
                 return error.into();
             }
             self.fill();
-            let deadline = self.next_deadline();
+            if let Err(error) = self.write_at_once(&mut to).await {
+                return error.into();
+            }
             let watch = Instant::from_std(watchdog.deadline());
-            let deadline = deadline.map_or(watch, |deadline| deadline.min(watch));
+            end_by(timer.as_mut(), self.next_deadline().map_or(watch, |deadline| deadline.min(watch)));
             let result: Result<(), End> = tokio::select! {
                 biased;
                 () = &mut stopped, if self.closing.is_none() => {
@@ -177,17 +188,18 @@ impl Publisher {
                     self.take_answers(reader, &mut watchdog, backoff).map_err(End::from)
                 }),
                 written = to.write_buf(self.pipeline.unwritten()), if !self.pipeline.unwritten().is_empty() => {
-                    written.map(|written| self.metrics.bytes_sent.inc_by(written as u64)).map_err(End::from)
+                    written.map(|written| self.count_written(written)).map_err(End::from)
                 }
                 item = self.queue.recv(), if self.closing.is_none() => {
                     self.take_items(item).await;
                     Ok(())
                 }
-                () = links.hurry.notified() => {
+                () = hurry.as_mut() => {
+                    hurry.set(links.hurry.notified());
                     watchdog.hurry(Instant::now().into_std());
                     Ok(())
                 }
-                () = sleep_until(deadline) => Ok(()),
+                () = timer.as_mut() => Ok(()),
             };
             if let Err(end) = result {
                 return end;
@@ -209,6 +221,22 @@ impl Publisher {
         self.count_queue();
     }
 
+    /// Writes what the socket takes now, before anything is waited for.
+    async fn write_at_once(&mut self, to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
+        if self.pipeline.unwritten().is_empty() {
+            return Ok(());
+        }
+        let write = std::pin::pin!(to.write_buf(self.pipeline.unwritten()));
+        if let Poll::Ready(written) = futures_util::poll!(write) {
+            self.count_written(written?);
+        }
+        Ok(())
+    }
+
+    fn count_written(&self, bytes: usize) {
+        self.metrics.bytes_sent.inc_by(bytes as u64);
+    }
+
     /// An error that concerns Redis, and not this connection alone, ends the subscriber's connection too.
     fn replace_other(&self, error: &ConnectionError) {
         let replace = match error {
@@ -224,19 +252,20 @@ impl Publisher {
 
     /// Does what the watchdog says.
     fn watch(&mut self, watchdog: &mut Watchdog, here: &Endpoint) -> Result<(), ConnectionError> {
+        let now = Instant::now();
         if self.links.take_switch(here) {
             match self.finder {
-                Finder::Owner(_) => self.pipeline.leave(Instant::now()),
+                Finder::Owner(_) => self.pipeline.leave(now),
                 _ => return Err(ConnectionError::Switched),
             }
         }
-        if self.pipeline.has_left(Instant::now()) {
+        if self.pipeline.has_left(now) {
             return Err(ConnectionError::Moved);
         }
         if self.links.take_move() {
             return Err(ConnectionError::Split);
         }
-        match watchdog.ask(Instant::now().into_std()) {
+        match watchdog.ask(now.into_std()) {
             Verdict::Wait => {}
             // Once the node stops, the state of Redis does not matter.
             Verdict::BeginRound if self.closing.is_some() => watchdog.answered(),
@@ -284,7 +313,7 @@ impl Publisher {
         self.pipeline.push(first);
         // The task that published is often still publishing. tokio runs this task before that one goes on (its LIFO
         // slot), and each message would be a write of its own.
-        tokio::task::yield_now().await;
+        behind_others().await;
     }
 
     /// Takes all queued items. An item has its turn, and can expire, only once it is taken.

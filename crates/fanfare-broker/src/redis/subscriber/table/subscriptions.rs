@@ -20,11 +20,11 @@
 //!   confirmed.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
-use fanfare_core::{Channel, Origin, SubscribeError};
+use fanfare_core::{Channel, ChannelMap, Origin, SubscribeError};
 
 use super::{
     commands::{Command, Commands, Confirmed},
@@ -53,7 +53,7 @@ pub(crate) enum Counted {
 /// The channels of a node, and the commands under way to Redis.
 #[derive(Debug)]
 pub(crate) struct Table<W> {
-    pub(super) entries: HashMap<Channel, Entry<W>>,
+    pub(super) entries: ChannelMap<Entry<W>>,
     pub(super) connected: bool,
     /// Whether the node's subscriptions are up, as far as it was told.
     pub(super) whole: bool,
@@ -77,7 +77,7 @@ pub(crate) struct Table<W> {
 impl<W: Waiter> Table<W> {
     pub(crate) fn new() -> Self {
         Self {
-            entries: HashMap::new(),
+            entries: ChannelMap::default(),
             connected: false,
             whole: false,
             commands: Commands::default(),

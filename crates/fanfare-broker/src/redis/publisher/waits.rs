@@ -1,0 +1,26 @@
+//! The waits of the publisher's task. Each publish pays for them, so they leave out what costs most.
+
+use std::{future::poll_fn, pin::Pin, task::Poll};
+
+use tokio::time::{Instant, Sleep};
+
+/// Lets the tasks run that are ready. tokio's own `yield_now` also asks the kernel for events before it goes on.
+pub(super) async fn behind_others() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Lets a timer end by this deadline. One that ends sooner stays: to set it for each item costs more than to look once
+/// too often.
+pub(super) fn end_by(timer: Pin<&mut Sleep>, deadline: Instant) {
+    if timer.is_elapsed() || deadline < timer.deadline() {
+        timer.reset(deadline);
+    }
+}
