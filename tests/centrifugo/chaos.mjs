@@ -21,10 +21,17 @@ const say = (is, line) => process.stdout.write(`${JSON.stringify({ is, ...line }
 function listen(client, way, number, { channel, epoch, offset }) {
   const subscription = client.newSubscription(channel, { ...SOON, since: { epoch, offset }, recoverable: true, positioned: true });
   const first = new Promise((resolve) => subscription.on("subscribed", resolve));
+  let messages = 0; // since it subscribed
   subscription.on("subscribed", ({ recovered, streamPosition }) => {
+    messages = 0;
     if (!recovered) say("told", { client: number, since: streamPosition });
   });
-  subscription.on("publication", ({ data }) => say("heard", { client: number, payload: String(decode(way, data)) }));
+  subscription.on("publication", ({ data }) => {
+    messages += 1;
+    say("heard", { client: number, payload: String(decode(way, data)) });
+  });
+  // It is told that messages may be missing, and subscribes again.
+  subscription.on("subscribing", ({ code }) => code === 2500 && say("warned", { client: number, messages }));
   subscription.on("unsubscribed", ({ code, reason }) => say("wrong", { sentence: `${way} is unsubscribed: ${code} ${reason}` }));
   subscription.subscribe();
   return first;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fanfare_broker::BrokerConfig;
 use fanfare_broker_suite::{Bus, PATIENCE, SentinelServers, TestNode, eventually};
 use fanfare_core::{
-    Channel, Payload, Position, Publish, Retention,
+    Channel, Partition, Payload, Position, Publish, Retention,
     broker::Interruption,
     history::{Page, Range},
 };
@@ -68,9 +68,13 @@ async fn all_hear_all(nodes: &[TestNode], channel: &Channel) {
 async fn nodes_follow_an_ordered_failover() {
     let (bus, nodes, channel) = subscribed().await;
     let before = bus.0.master().await.unwrap();
+    let shown = |master: usize| Some(format!("127.0.0.1:{}", bus.0.servers[master].port()));
+    assert_eq!(nodes[0].broker().server(Partition(0)), shown(before));
     bus.0.fail_over().await.unwrap();
     bus.0.switched_from(before).await.unwrap();
     all_hear_all(&nodes, &channel).await;
+    let master = bus.0.master().await.unwrap();
+    eventually("the new master is shown", || nodes[0].broker().server(Partition(0)) == shown(master)).await;
     let causes: Vec<_> = nodes.iter().flat_map(|node| node.recorder.outages().causes).collect();
     let is_of_a_switch = |cause: &Interruption| matches!(cause, Interruption::Demoted | Interruption::Lost);
     assert!(causes.iter().all(is_of_a_switch), "{causes:?}");

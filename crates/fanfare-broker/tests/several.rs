@@ -59,6 +59,10 @@ async fn a_partition_fails_by_itself() {
     }
     assert!(node.broker().is_ready());
     let lost = Partition(1);
+    for partition in [Partition(0), lost, Partition(2)] {
+        let name = node.broker().partition_name(partition).unwrap();
+        assert_eq!(node.broker().server(partition).as_deref(), Some(name));
+    }
     let server = bus.server_of(node, lost);
     bus.0[server].kill().await.unwrap();
     eventually("it is away", || node.broker().state(lost) == BrokerState::Away).await;

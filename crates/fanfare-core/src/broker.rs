@@ -73,6 +73,12 @@ pub trait Broker: Send + Sync + 'static {
         None
     }
 
+    /// The address of the server that a partition is on, for people: that of the newest connection. `None` before the
+    /// first one, and in memory. It has neither a user nor a password.
+    fn server(&self, _partition: Partition) -> Option<String> {
+        None
+    }
+
     /// The state of a partition at this moment.
     fn state(&self, partition: Partition) -> BrokerState;
 

@@ -8,6 +8,9 @@ import { $, bytes, element, millis, plural } from "./dom.js";
 // Milliseconds. Rates need two reads, so the second read comes sooner.
 const POLL = { every: 3_000, second: 1_100, timeout: 5_000 };
 
+// The most partitions whose names are shown.
+const SHOWN = 3;
+
 let poll = { timer: 0, abort: null, readAt: null };
 let tellBroker = () => {};
 
@@ -65,14 +68,23 @@ export function stopPolling() {
   poll.abort?.abort();
 }
 
-function showNode({ node, broker, state, partitions, channel, figures }) {
+/** The partitions that are not up, few of them by name, and their servers where names do not say them. */
+function troubles(partitions) {
+  const troubled = partitions.filter((each) => each.state !== "up");
+  const names = troubled.map((each) => String(each.name));
+  const hidden = troubled.filter((each) => each.server && each.server !== each.name);
+  const servers = [...new Set(hidden.map((each) => String(each.server)))];
+  const which = names.length > SHOWN ? `${names.length} of ${partitions.length}` : names.join(", ");
+  return servers.length ? `${which} on ${servers.join(", ")}` : which;
+}
+
+function showNode({ node, broker, state, server, partitions, channel, figures }) {
   const name = { memory: "Memory", redis: "Redis" }[broker] ?? String(broker);
   // Only the server of the channel matters to the channel.
   tellBroker({ name, state: String(channel?.state ?? state ?? "up") });
   $("node").textContent = String(node);
-  const troubled = (partitions ?? []).filter((each) => each.state !== "up");
-  const which = troubled.length ? ` (${troubled.map((each) => each.name).join(", ")})` : "";
-  $("broker").textContent = state ? `${name}, ${state}${which}` : name;
+  const which = troubles(partitions ?? []) || (state === "up" ? "" : String(server ?? ""));
+  $("broker").textContent = state ? `${name}, ${state}${which && ` (${which})`}` : name;
   $("broker").dataset.state = String(state ?? "");
   for (const row of document.querySelectorAll("#snapshot .figure")) row.hidden = !figures;
   if (!figures) return;

@@ -27,6 +27,7 @@ mod rights;
 mod roles;
 mod routes;
 mod server;
+mod servers;
 mod snapshot;
 mod state_history;
 mod stream;

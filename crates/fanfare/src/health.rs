@@ -1,6 +1,6 @@
 //! `fanfare health`: asks a node that runs whether it is ready, or alive. For containers without curl.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use fanfare_gateway::{Check, Health, Role};
 use hyper::StatusCode;
@@ -101,7 +101,24 @@ fn judge(target: Target, status: StatusCode, body: &str, word: &str) -> Result<S
 }
 
 fn failure(check: &Check) -> String {
-    format!("{} {} since {} ({})", check.name, check.state, check.since, time(check))
+    format!("{} {} since {} ({}){}", check.name, check.state, check.since, time(check), place(check))
+}
+
+/// The server of a check, where its name does not say it.
+fn place(check: &Check) -> String {
+    let server = check.server.as_ref().filter(|server| **server != check.name);
+    server.map_or_else(String::new, |server| format!(" on {server}"))
+}
+
+/// The number of partitions on each server, where a name does not say the server.
+fn places(partitions: &[Check]) -> String {
+    let mut places = BTreeMap::new();
+    let hidden = partitions.iter().filter(|each| !place(each).is_empty());
+    for server in hidden.filter_map(|each| each.server.as_ref()) {
+        *places.entry(server).or_insert(0) += 1;
+    }
+    let places: Vec<_> = places.iter().map(|(server, number)| format!("{server} ({number})")).collect();
+    if places.is_empty() { String::new() } else { format!("  servers {}\n", places.join(", ")) }
 }
 
 fn time(check: &Check) -> impl std::fmt::Display {
@@ -109,11 +126,13 @@ fn time(check: &Check) -> impl std::fmt::Display {
 }
 
 fn lines(health: &Health, word: &str) -> String {
-    let check = |check: &Check| format!("  {:<7} {:<8} for {}\n", check.name, check.state, time(check));
+    let check = |check: &Check| {
+        format!("  {:<7} {:<8} for {}{}\n", check.name, check.state, time(check), place(check))
+    };
     let checks: String = health.checks.iter().map(check).collect();
     let troubled = health.partitions.iter().filter(|partition| !partition.ok);
     let troubled: String = troubled.map(|partition| format!("  {}\n", failure(partition))).collect();
-    format!("{} is {word}\n{checks}{troubled}", health.node)
+    format!("{} is {word}\n{checks}{}{troubled}", health.node, places(&health.partitions))
 }
 
 #[cfg(test)]
@@ -143,6 +162,28 @@ mod tests {
                {"name":"c:1","ok":true,"state":"up","since":"x","seconds":5}]}"#,
         );
         assert_eq!(judged(200, &partly).unwrap(), format!("{expected}  b:1 away since x (5s)\n"));
+    }
+
+    #[test]
+    fn servers_are_told_where_names_hide_them() {
+        let check = |name: &str, ok: bool| {
+            let state = if ok { "up" } else { "away" };
+            format!(
+                r#"{{"name":"{name}","ok":{ok},"state":"{state}","since":"x","seconds":5,"server":"h:1"}}"#
+            )
+        };
+        let answer = |checks: &str, partitions: &str| {
+            judged(
+                200,
+                &format!(r#"{{"ok":true,"node":"a","checks":[{checks}],"partitions":[{partitions}]}}"#),
+            )
+        };
+        let expected = "a is ready\n  broker  up       for 5s on h:1\n";
+        assert_eq!(answer(&check("broker", true), "").unwrap(), expected);
+        let slots = ["slot-0", "slot-1", "slot-2"].map(|slot| check(slot, slot != "slot-1"));
+        let expected = "a is ready\n  servers h:1 (3)\n  slot-1 away since x (5s) on h:1\n";
+        assert_eq!(answer("", &slots.join(",")).unwrap(), expected);
+        assert_eq!(answer("", &check("h:1", false)).unwrap(), "a is ready\n  h:1 away since x (5s)\n");
     }
 
     #[test]

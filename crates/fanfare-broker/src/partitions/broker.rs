@@ -74,6 +74,10 @@ impl Broker for PartitionedBroker {
         self.names.get(usize::from(partition.0)).map(String::as_str)
     }
 
+    fn server(&self, partition: Partition) -> Option<String> {
+        self.at(partition)?.server_here()
+    }
+
     fn state(&self, partition: Partition) -> BrokerState {
         self.at(partition).map_or(BrokerState::Away, RedisBroker::state_here)
     }

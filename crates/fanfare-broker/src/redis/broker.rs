@@ -53,6 +53,11 @@ impl RedisBroker {
     pub(crate) fn state_here(&self) -> BrokerState {
         self.links.state()
     }
+
+    /// See [`Broker::server`].
+    pub(crate) fn server_here(&self) -> Option<String> {
+        self.links.server()
+    }
 }
 
 impl Broker for RedisBroker {
@@ -97,6 +102,10 @@ impl Broker for RedisBroker {
 
     fn control(&self, to: Recipient, message: Bytes) {
         self.send_control(to, message, None);
+    }
+
+    fn server(&self, _: Partition) -> Option<String> {
+        self.server_here()
     }
 
     fn state(&self, _: Partition) -> BrokerState {

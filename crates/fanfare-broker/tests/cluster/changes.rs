@@ -181,12 +181,16 @@ async fn an_ordered_failover_loses_nothing() {
     let world = World::start().await;
     let servers = &world.servers;
     let master = servers.master_of(SLOT).await.unwrap();
+    let shown = |server: usize| Some(format!("127.0.0.1:{}", servers.servers[server].port()));
+    assert_eq!(world.nodes[0].broker().server(MOVED), shown(master));
     let fail_over = async {
         servers.fail_over(master).await.unwrap();
         servers.moved_from(SLOT, master).await.unwrap();
         eventually("the nodes notice", || world.causes().len() == 2).await;
     };
     let answers = world.publish_during(fail_over).await;
+    let master = servers.master_of(SLOT).await.unwrap();
+    assert_eq!(world.nodes[0].broker().server(MOVED), shown(master));
     world.all_is_there(&answers).await;
     world.all_hear().await;
     assert!(world.causes().iter().all(|cause| *cause == Interruption::Demoted), "{:?}", world.causes());

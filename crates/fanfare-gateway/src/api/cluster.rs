@@ -1,7 +1,7 @@
 //! `GET /api/cluster`: the nodes as this node sees them, for the page and for `fanfare top`.
 //!
-//! Invariant: figures, and the addresses of the nodes' metrics, are told only on listeners that serve `/metrics`. Other
-//! listeners tell names, versions, connections and the broker's state.
+//! Invariant: figures, and the addresses of the nodes' metrics and of the broker's servers, are told only on listeners that
+//! serve `/metrics`. Other listeners tell names, versions, connections and the broker's state.
 
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use crate::{
     },
     rights::{may_read_history, may_see_presence},
     roles::{Role, Roles},
+    servers::Servers,
     snapshot::NodeSnapshot,
 };
 
@@ -47,6 +48,10 @@ pub(super) struct View {
     broker: &'static str,
     /// The broker's state: `up`, `away`, `deaf` or `split`.
     state: &'static str,
+    /// The address of the server that the broker is on, or was on last, where the broker has one partition; only on
+    /// listeners that serve metrics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
     /// The partitions of the broker, where there are several: `state` is the worst of theirs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -65,16 +70,19 @@ pub(super) struct View {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ClusterPartition)]
 struct PartitionView {
-    /// The name of its server.
+    /// Its name: in a Cluster its slot, else that of its server.
     name: String,
     /// Its state: `up`, `away`, `deaf` or `split`.
     state: &'static str,
+    /// The address of the server that it is on, or was on last; only on listeners that serve metrics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
 }
 
-fn partitions(broker: &dyn Broker) -> Vec<PartitionView> {
+fn partitions(broker: &dyn Broker, servers: Servers<'_>) -> Vec<PartitionView> {
     let view = |partition| {
         let name = broker.partition_name(partition)?.to_owned();
-        Some(PartitionView { name, state: broker.state(partition).name() })
+        Some(PartitionView { name, state: broker.state(partition).name(), server: servers.of(partition) })
     };
     (0..broker.partitions()).map(Partition).filter_map(view).collect()
 }
@@ -132,6 +140,7 @@ async fn cluster(
     uri: Uri,
 ) -> Response {
     let has_metrics = roles.has(Role::Metrics);
+    let servers = Servers::told(&gateway, roles);
     let me = gateway.cluster.me();
     let view = |node: &NodeInfo| {
         let is_self = node.incarnation == me.incarnation;
@@ -148,7 +157,8 @@ async fn cluster(
         node: me.name.clone(),
         broker: gateway.config().broker,
         state: gateway.hub.broker().overall_state().name(),
-        partitions: partitions(&**gateway.hub.broker()),
+        server: servers.only(),
+        partitions: partitions(&**gateway.hub.broker(), servers),
         figures: has_metrics.then(|| gateway.snapshots.take(&gateway.registry)),
         nodes: gateway.cluster.nodes().iter().map(view).collect(),
         channel: ChannelView::of(&gateway, &uri),

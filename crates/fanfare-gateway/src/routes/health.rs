@@ -7,11 +7,13 @@
 //!
 //! Both answer with JSON that names each check, its state, and the time since when it is in that state. A broker of several
 //! partitions is up while one of them is, and the answer says which are not.
+//!
+//! Invariant: the addresses of servers are told only on listeners that serve `/metrics`, as in `/api/cluster`.
 
 use std::{sync::Arc, time::SystemTime};
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
     routing::any,
@@ -32,7 +34,8 @@ use crate::{
         endpoint::{Endpoint, Kind, only_get},
         refusal::Refusal,
     },
-    roles::Role,
+    roles::{Role, Roles},
+    servers::Servers,
     state_history::{BrokerSeen, Since},
 };
 
@@ -46,8 +49,11 @@ pub(crate) const ALIVE: Endpoint = Endpoint {
 };
 
 /// Whether the node takes clients, under the same kinds of names.
-pub(crate) const READY: Endpoint =
-    Endpoint { paths: &["/readyz", "/ready"], handler: |_| only_get(readyz), ..ALIVE };
+pub(crate) const READY: Endpoint = Endpoint {
+    paths: &["/readyz", "/ready"],
+    handler: |listener| only_get(readyz).layer(Extension(listener.roles)),
+    ..ALIVE
+};
 
 /// `/metrics`.
 pub(crate) const METRICS: Endpoint = Endpoint {
@@ -89,13 +95,21 @@ pub struct Check {
     pub since: String,
     /// The seconds since then.
     pub seconds: u64,
+    /// The address of the server that a broker or its partition is on, or was on last; only on listeners that serve
+    /// metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 impl Check {
     fn new(name: &str, ok: bool, state: &str, since: SystemTime) -> Self {
         let seconds = since.elapsed().unwrap_or_default().as_secs();
         let since = format_rfc3339_millis(since).to_string();
-        Self { name: name.into(), ok, state: state.into(), since, seconds }
+        Self { name: name.into(), ok, state: state.into(), since, seconds, server: None }
+    }
+
+    fn on(self, server: Option<String>) -> Self {
+        Self { server, ..self }
     }
 }
 
@@ -121,8 +135,9 @@ fn shards(found: Stall) -> Check {
 }
 
 /// `GET /readyz`.
-async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
+async fn readyz(State(gateway): State<Arc<Gateway>>, Extension(roles): Extension<Roles>) -> Response {
     let broker = gateway.history.broker(&gateway.hub);
+    let servers = Servers::told(&gateway, roles);
     let node = match gateway.left_at() {
         Some(since) => Check::new("node", false, "draining", since),
         None => Check::new("node", true, "serving", gateway.history.started()),
@@ -133,13 +148,15 @@ async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
         (true, since) if worst != BrokerState::Up => Check::new("broker", true, "partly up", since),
         (is_ready, _) => Check::new("broker", is_ready, worst.name(), since),
     };
-    health(&gateway, [check, node], partitions(&**gateway.hub.broker(), &broker))
+    health(&gateway, [check.on(servers.only()), node], partitions(&**gateway.hub.broker(), &broker, servers))
 }
 
-fn partitions(broker: &dyn Broker, seen: &BrokerSeen) -> Vec<Check> {
+fn partitions(broker: &dyn Broker, seen: &BrokerSeen, servers: Servers<'_>) -> Vec<Check> {
     let check = |(at, (state, since)): (u16, &Since<BrokerState>)| {
-        let name = broker.partition_name(Partition(at))?;
-        Some(Check::new(name, *state == BrokerState::Up, state.name(), *since))
+        let partition = Partition(at);
+        let name = broker.partition_name(partition)?;
+        let check = Check::new(name, *state == BrokerState::Up, state.name(), *since);
+        Some(check.on(servers.of(partition)))
     };
     (0..).zip(&seen.partitions).filter_map(check).collect()
 }

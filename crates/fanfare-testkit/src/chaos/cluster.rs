@@ -1,10 +1,10 @@
 //! A Redis Cluster whose masters can be cut off: from the others by TLS, which only the master that is cut off speaks on
 //! the bus, and from replicas by a user of their own.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use fanfare_broker_suite::ClusterServers;
-use redis::{Cmd, FromRedisValue, RedisResult};
+use redis::{Client, Cmd, FromRedisValue, RedisResult, Value};
 use tokio::time::sleep;
 
 use super::{
@@ -118,12 +118,7 @@ impl Replicated for Cluster {
         self.replicas_may_come(master, "off").await;
         self.run::<u64>(master, redis::cmd("CLIENT").arg("KILL").arg("USER").arg("replica")).await;
         self.set(master, "tls-cluster", "yes").await;
-        let nodes: String = self.run(master, redis::cmd("CLUSTER").arg("NODES")).await;
-        let others = nodes.lines().filter(|line| !line.contains("myself"));
-        for id in others.filter_map(|line| line.split(' ').next()) {
-            self.run::<()>(master, redis::cmd("DEBUG").arg("CLUSTERLINK").arg("KILL").arg("all").arg(id))
-                .await;
-        }
+        or_panic(cut_links(&some(self.servers.servers.get(master)).url()).await);
     }
 
     async fn rejoin(&self, master: usize) {
@@ -135,6 +130,20 @@ impl Replicated for Cluster {
     async fn settle(&self) {
         or_panic(self.servers.is_whole().await);
     }
+}
+
+/// Ends the connections of a server to the others. Redis 7.0 crashes where one is to be ended that is not there: they are
+/// ended right behind their list.
+async fn cut_links(url: &str) -> RedisResult<()> {
+    let mut connection = Client::open(url)?.get_multiplexed_async_connection().await?;
+    let links: Vec<HashMap<String, Value>> =
+        redis::cmd("CLUSTER").arg("LINKS").query_async(&mut connection).await?;
+    let mut kills = redis::pipe();
+    for link in links {
+        let text = |field| redis::from_redis_value::<String>(link.get(field).cloned().unwrap_or(Value::Nil));
+        kills.cmd("DEBUG").arg("CLUSTERLINK").arg("KILL").arg(text("direction")?).arg(text("node")?).ignore();
+    }
+    kills.query_async(&mut connection).await
 }
 
 /// The middle of the slots that a master had at the start.

@@ -320,6 +320,7 @@ async fn a_control_group_runs_out_of_memory() {
     };
     let mut provoked = Provoked::watch(&[*nodes[0], *nodes[1]], &["FanfareMemoryShort"]).await;
     let _clients = sleepers(*nodes[0], 200).await;
+    group.fill();
     provoked.begins();
     let used = group.usage();
     group.limit(used + used / 20);

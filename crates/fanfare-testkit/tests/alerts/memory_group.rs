@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use fanfare_testkit::Process;
@@ -29,6 +30,18 @@ impl Group {
         })
     }
 
+    /// Fills some of the memory, by a file in memory that is written in the group. Else a twentieth of what a node uses is
+    /// so little that the kernel may end it at once.
+    pub(crate) fn fill(&self) {
+        let script = "echo $$ > \"$0/cgroup.procs\" && head -c 64M /dev/zero > \"$1\"";
+        let filled = Command::new("sh").args(["-c", script]).args([&self.folder, &self.ballast()]).status();
+        assert!(filled.unwrap().success());
+    }
+
+    fn ballast(&self) -> PathBuf {
+        Path::new("/dev/shm").join(self.folder.file_name().unwrap())
+    }
+
     pub(crate) fn usage(&self) -> u64 {
         fs::read_to_string(self.folder.join(self.names[0])).unwrap().trim().parse().unwrap()
     }
@@ -44,6 +57,6 @@ impl Drop for Group {
         let parent = self.folder.parent().unwrap().join("cgroup.procs");
         let own = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
         own.lines().for_each(|process| drop(fs::write(&parent, process)));
-        let _removed = fs::remove_dir(&self.folder);
+        let _removed = (fs::remove_dir(&self.folder), fs::remove_file(self.ballast()));
     }
 }

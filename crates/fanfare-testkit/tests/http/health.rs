@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::Output};
 
-use fanfare_testkit::{Process, Setup, TestNode, redis_server};
+use fanfare_testkit::{Endpoint, Process, Setup, TestNode, redis_server};
 use serde_json::{Value, json};
 
 /// `ok`, and each check's name, state and whether it is ok.
@@ -48,6 +48,19 @@ async fn a_node_without_broker_is_alive_but_unready() {
     );
     let (ok, text) = asked(&["--live"], &at).await;
     assert!(ok && text.starts_with("a is alive\n  shards  running "), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_address_of_redis_is_for_operators() {
+    let redis = redis_server().await;
+    let own = "metrics.listen = [\"127.0.0.1:0\"]";
+    let node = Setup::redis(&redis.url()).toml(own).start().await;
+    let [metrics] = node.addresses().metrics[..] else { panic!("{:?}", node.addresses()) };
+    let (metrics, server) = (Endpoint::new(metrics), json!(format!("127.0.0.1:{}", redis.port())));
+    assert_eq!(metrics.get("/readyz").await.json()["checks"][0]["server"], server);
+    assert_eq!(metrics.get("/api/cluster").await.json()["server"], server);
+    assert_eq!(node.get("/readyz").await.json()["checks"][0].get("server"), None);
+    assert_eq!(node.get("/api/cluster").await.json().get("server"), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

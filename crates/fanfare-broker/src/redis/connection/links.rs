@@ -56,6 +56,8 @@ pub(crate) struct Links {
     has_switched: AtomicBool,
     /// The server that was named last instead of another.
     switch: Mutex<Option<Endpoint>>,
+    /// The server of the publisher's newest connection.
+    server: Mutex<Option<Endpoint>>,
     /// Asks the publisher for a round at once.
     pub(crate) hurry: Notify,
     pubsub: PubSub,
@@ -74,6 +76,7 @@ impl Links {
             info_refusal: Mutex::default(),
             has_switched: AtomicBool::new(false),
             switch: Mutex::default(),
+            server: Mutex::default(),
             hurry: Notify::new(),
             pubsub,
             metrics,
@@ -166,8 +169,14 @@ impl Links {
         }
     }
 
-    /// The publisher is on a new connection. The time for which this node was split from others.
-    pub(crate) fn arrived(&self, found: Result<Found, String>) -> Option<Duration> {
+    /// The address of the server that the publisher's newest connection leads to, or led to.
+    pub(crate) fn server(&self) -> Option<String> {
+        self.server.lock().as_ref().map(Endpoint::to_string)
+    }
+
+    /// The publisher is on a new connection, to this server. The time for which this node was split from others.
+    pub(crate) fn arrived(&self, at: &Endpoint, found: Result<Found, String>) -> Option<Duration> {
+        *self.server.lock() = Some(at.clone());
         self.say_info_refusal(found.as_ref().err());
         let whole_until = self.canary(|canary| canary.whole_until());
         let apart = self.split.lock().arrived(found.ok(), whole_until, Instant::now());

@@ -117,7 +117,7 @@ impl Publisher {
                 Ok((mut connection, heartbeat, found)) => {
                     self.heartbeat_answered(heartbeat);
                     self.arrived(&found, connection.era);
-                    if let Some(apart) = self.links.arrived(found) {
+                    if let Some(apart) = self.links.arrived(&connection.endpoint, found) {
                         // Where its task has ended, there is nothing to interrupt.
                         let _ = self.requests.send(Request::Split(apart));
                     }

@@ -66,6 +66,13 @@ impl Guests {
         self.notes.lock().ledger.begins_anew(self.first.0 + client, since);
     }
 
+    /// Notes that a client was warned of missed messages. `messages` came since it subscribed.
+    pub fn warns(&self, client: usize, messages: usize) {
+        let (ledger, client) = (&mut self.notes.lock().ledger, self.first.0 + client);
+        let from = ledger.heard_by(client).saturating_sub(messages);
+        ledger.warns(client, from);
+    }
+
     /// Notes that a publisher has sent its next message, and whether the message was acknowledged.
     pub fn published(&self, publisher: usize, is_taken: bool) {
         let ledger = &mut self.notes.lock().ledger;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a publisher sends a message only once the fates of all its earlier ones are known.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
 use crate::position::Position;
 
@@ -45,6 +45,14 @@ pub struct Life {
     pub since: Position,
     /// The messages that came, in order; `None` for a message that is not of this run.
     pub heard: Vec<Option<Name>>,
+    /// The messages of each connection whose end warned of missed messages.
+    pub warned: Vec<Range<usize>>,
+}
+
+impl From<Position> for Life {
+    fn from(since: Position) -> Self {
+        Self { since, heard: Vec::new(), warned: Vec::new() }
+    }
 }
 
 impl Life {
@@ -62,15 +70,6 @@ pub struct Received {
     pub channel: usize,
     /// Its lives, at least one.
     pub lives: Vec<Life>,
-    /// The ends of its connections that warned of missed messages: the number of the life, and of the messages in it.
-    pub warned: Vec<(usize, usize)>,
-}
-
-impl Received {
-    /// The messages of a life before the first such end.
-    pub(super) fn before_warning(&self, life: usize) -> Option<usize> {
-        self.warned.iter().find(|(warned, _)| *warned == life).map(|(_, messages)| *messages)
-    }
 }
 
 /// The messages of all.
@@ -92,8 +91,8 @@ impl Ledger {
         let channel = |number| number % starts.len().max(1);
         let published = |number| Published { channel: channel(number), messages: Vec::new() };
         let received = |(number, since): (usize, &Position)| {
-            let lives = vec![Life { since: since.clone(), heard: Vec::new() }];
-            Received { channel: channel(number), lives, warned: Vec::new() }
+            let lives = vec![Life::from(since.clone())];
+            Received { channel: channel(number), lives }
         };
         Self {
             publishers: (0..publishers).map(published).collect(),
@@ -145,19 +144,25 @@ impl Ledger {
         }
     }
 
-    /// Notes that the end of a connection warned a subscriber of missed messages. Its position may be recovered all the same.
-    pub fn warns(&mut self, subscriber: usize) {
-        if let Some(subscriber) = self.subscribers.get_mut(subscriber)
-            && let Some(life) = subscriber.lives.last()
-        {
-            subscriber.warned.push((subscriber.lives.len() - 1, life.heard.len()));
+    /// The number of messages in the newest life of a subscriber.
+    #[must_use]
+    pub fn heard_by(&self, subscriber: usize) -> usize {
+        let life = self.subscribers.get(subscriber).and_then(|one| one.lives.last());
+        life.map_or(0, |life| life.heard.len())
+    }
+
+    /// Notes that the end of a connection warned a subscriber of missed messages. It had the messages from this one on. Its
+    /// position may be recovered all the same.
+    pub fn warns(&mut self, subscriber: usize, from: usize) {
+        if let Some(life) = self.subscribers.get_mut(subscriber).and_then(|one| one.lives.last_mut()) {
+            life.warned.push(from..life.heard.len());
         }
     }
 
     /// Notes that a subscriber was told that its position cannot be recovered: it begins anew.
     pub fn begins_anew(&mut self, subscriber: usize, since: Position) {
         if let Some(subscriber) = self.subscribers.get_mut(subscriber) {
-            subscriber.lives.push(Life { since, heard: Vec::new() });
+            subscriber.lives.push(Life::from(since));
         }
     }
 

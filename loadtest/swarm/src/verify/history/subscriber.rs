@@ -51,6 +51,7 @@ impl Subscriber {
     /// Notes what comes, until the connection ends or is dropped.
     async fn listen(&mut self, connection: Connection) {
         let (number, plan, notes) = (self.number, &self.plan, &self.notes);
+        let from = notes.lock().ledger.heard_by(number);
         let listening = connection.run(|_, payload| {
             let name = plan.name(payload);
             notes.lock().ledger.hears(number, name);
@@ -61,7 +62,7 @@ impl Subscriber {
         };
         let notes = &mut *self.notes.lock();
         if ended.contains(MISSED) {
-            notes.ledger.warns(self.number);
+            notes.ledger.warns(self.number, from);
         }
         *notes.ends.entry(ended).or_default() += 1;
     }

@@ -5,8 +5,9 @@
 //! - A subscriber that got a message which is not in the final history was told.
 //! - A message that was repeated may have been taken by both servers. So it may come where it was on the lost server, and
 //!   again at its final place.
-//! - A subscriber whose connection ended with a warning may have a message again before it is told: it came from a node on
-//!   the new server to one that was still on the old.
+//! - A subscriber that was warned when its connection ended, and is told later, may get a message from before the warning
+//!   once more behind it: it came from a node on the new server to one that was still on the old. Messages may be left out
+//!   on that connection: the node ends it at the pace of a drain, and the newest messages come until then.
 //! - A position is lost if it is behind one that was acknowledged in its epoch, and is not in the final history. A subscriber
 //!   that began at a lost position was told again.
 
@@ -35,8 +36,7 @@ pub fn judge(ledger: &Ledger, histories: &[Kept]) -> Verdict {
         judge.verdict.told += subscriber.lives.len().saturating_sub(1) as u64;
         for (place, life) in subscriber.lives.iter().enumerate() {
             let is_last = place + 1 == subscriber.lives.len();
-            let warned = subscriber.before_warning(place).filter(|_| !is_last);
-            let wrong = judge.life(life, channel, ledger, is_last, warned);
+            let wrong = judge.life(life, channel, ledger, is_last);
             if let Some(wrong) = wrong {
                 judge.example(|| format!("subscriber {number}, from {}: {wrong}", life.since));
             }
@@ -109,14 +109,7 @@ impl Judge {
     }
 
     /// Judges a life. What is wrong with it.
-    fn life(
-        &mut self,
-        life: &Life,
-        channel: &Channel<'_>,
-        ledger: &Ledger,
-        is_last: bool,
-        warned: Option<usize>,
-    ) -> Option<String> {
+    fn life(&mut self, life: &Life, channel: &Channel<'_>, ledger: &Ledger, is_last: bool) -> Option<String> {
         if channel.lacks(&life.since) {
             self.verdict.delivered += life.heard.len() as u64;
             self.verdict.lost += u64::from(is_last);
@@ -126,6 +119,7 @@ impl Judge {
             channel.places.iter().map(|(name, offset)| (*offset, *name)).collect();
         owed.retain(|offset, _| *offset > life.since.offset);
         let (mut last, mut is_untold, mut misplaced) = (life.since.offset, false, None);
+        let mut heard_at = HashMap::new();
         for (heard, name) in life.heard.iter().enumerate() {
             self.verdict.delivered += 1;
             let Some(name) = name else {
@@ -140,8 +134,12 @@ impl Judge {
                 continue;
             };
             let is_new = owed.remove(&offset).is_some();
-            if !is_new && warned.is_some_and(|warned| heard >= warned) {
+            let before = heard_at.insert(name, heard);
+            if !is_last && !is_new && is_warned_between(life, before, heard) {
                 continue;
+            }
+            if !is_last && is_new && life.warned.iter().any(|connection| connection.contains(&heard)) {
+                owed.retain(|left_out, _| !(last..offset).contains(left_out));
             }
             if !is_new {
                 self.verdict.doubled += 1;
@@ -163,6 +161,12 @@ impl Judge {
     }
 }
 
+/// Whether a warning came after the message at `before`, and ahead of the one at `now`.
+fn is_warned_between(life: &Life, before: Option<usize>, now: usize) -> bool {
+    let is_between = |end: usize| before.is_some_and(|before| before < end) && end <= now;
+    life.warned.iter().any(|connection| is_between(connection.end))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -175,17 +179,21 @@ mod tests {
     }
 
     fn life(offset: u64, heard: &[u32]) -> Life {
-        let since = Position { epoch: "e".into(), offset };
-        Life { since, heard: heard.iter().map(|number| Some(name(*number))).collect() }
+        let heard = heard.iter().map(|number| Some(name(*number))).collect();
+        Life { heard, ..Position { epoch: "e".into(), offset }.into() }
     }
 
-    /// The messages 0 to 5 were acknowledged; 2 and 3 are not in the history. The last was repeated on the new server.
-    fn judged(lives: Vec<Life>) -> Verdict {
+    /// The messages 0 to 5 were acknowledged; 2 and 3 are not in the history. The last was repeated on the new server. A
+    /// warning came behind the second message of the second life.
+    fn judged(mut lives: Vec<Life>) -> Verdict {
+        if let Some(life) = lives.get_mut(1) {
+            life.warned.push(0..2);
+        }
         let position = Position { epoch: "e".into(), offset: 0 };
         let mut messages = vec![Fate::Taken; 6];
         messages[2] = Fate::At(Position { epoch: "e".into(), offset: 6 });
         let published = Published { channel: 0, messages };
-        let subscribers = vec![Received { channel: 0, lives, warned: vec![(1, 2)] }];
+        let subscribers = vec![Received { channel: 0, lives }];
         let messages = [0, 1, 4, 5].map(name).into_iter().zip(1..).map(|(name, offset)| (offset, Some(name)));
         let kept = Kept { top: position, messages: messages.collect() };
         let repeated = HashSet::from([name(5)]);
@@ -201,7 +209,8 @@ mod tests {
             vec![life(0, &[0, 1, 2, 5, 4]), life(3, &[5])],
             vec![life(0, &[0, 1, 2, 5, 4, 5]), life(4, &[])],
             vec![life(7, &[3, 4, 5]), life(4, &[])],
-            vec![life(0, &[]), life(0, &[0, 1, 4, 4, 5]), life(4, &[])],
+            vec![life(0, &[]), life(0, &[0, 1, 1, 4, 5]), life(4, &[])],
+            vec![life(0, &[]), life(0, &[0, 4, 5]), life(4, &[])],
         ] {
             let verdict = judged(lives.clone());
             assert!(verdict.is_right(), "{lives:?}: {:?}", verdict.examples);
@@ -217,6 +226,12 @@ mod tests {
             vec![life(0, &[0, 1, 5, 4, 5])],
             vec![life(7, &[])],
             vec![life(0, &[0, 1, 4, 4, 5]), life(4, &[])],
+            // Behind the warning, again without another one, or never told.
+            vec![life(0, &[]), life(0, &[0, 2, 4]), life(4, &[])],
+            vec![life(0, &[]), life(0, &[0, 4, 5])],
+            vec![life(0, &[]), life(0, &[0, 1, 4, 4, 5]), life(4, &[])],
+            vec![life(0, &[]), life(0, &[0, 1, 1, 1, 4]), life(4, &[])],
+            vec![life(0, &[]), life(0, &[0, 1, 1, 4, 5])],
         ] {
             assert!(!judged(lives.clone()).is_right(), "{lives:?}");
         }

@@ -14,13 +14,13 @@ fn name(number: u32) -> Name {
 
 /// One publisher, whose messages 0 to 5 are at the offsets 1 to 6, and two subscribers that got all of them.
 fn ledger() -> Ledger {
-    let life = Life { since: at(NOW, 0), heard: (0..6).map(|number| Some(name(number))).collect() };
+    let life = Life { heard: (0..6).map(|number| Some(name(number))).collect(), ..at(NOW, 0).into() };
     Ledger {
         publishers: vec![Published {
             channel: 0,
             messages: (1..=6).map(|offset| Fate::At(at(NOW, offset))).collect(),
         }],
-        subscribers: vec![Received { channel: 0, lives: vec![life], warned: Vec::new() }; 2],
+        subscribers: vec![Received { channel: 0, lives: vec![life] }; 2],
         ..Ledger::default()
     }
 }
@@ -159,8 +159,8 @@ fn forgetful(heard: &[u32]) -> (Ledger, Kept) {
     ledger.publishers[0].messages = offsets.chain((1..=3).map(|offset| Fate::At(at(NOW, offset)))).collect();
     for (subscriber, heard) in ledger.subscribers.iter_mut().zip([&[0, 1, 2][..], heard]) {
         let heard = heard.iter().map(|number| Some(name(*number))).collect();
-        let now = Life { since: at(NOW, 0), heard: (3..6).map(|number| Some(name(number))).collect() };
-        subscriber.lives = vec![Life { since: at(BEFORE, 0), heard }, now];
+        let now = Life { heard: (3..6).map(|number| Some(name(number))).collect(), ..at(NOW, 0).into() };
+        subscriber.lives = vec![Life { heard, ..at(BEFORE, 0).into() }, now];
     }
     (
         ledger,
@@ -196,7 +196,7 @@ fn a_repeated_message_may_come_in_both_epochs() {
 fn an_epoch_may_be_told_twice() {
     let (mut ledger, kept) = forgetful(&[0, 1]);
     let lives = &mut ledger.subscribers[1].lives;
-    lives.insert(1, Life { since: at(BEFORE, 3), heard: Vec::new() });
+    lives.insert(1, at(BEFORE, 3).into());
     assert!(judge(&ledger, &[kept], true).is_right());
 }
 
@@ -222,7 +222,7 @@ fn a_position_given_up_for_nothing_is_found() {
     let mut ledger = ledger();
     let heard = vec![Some(name(5))];
     ledger.subscribers[1].lives[0].heard.truncate(2);
-    ledger.subscribers[1].lives.push(Life { since: at(NOW, 5), heard });
+    ledger.subscribers[1].lives.push(Life { heard, ..at(NOW, 5).into() });
     let verdict = judge(&ledger, &[kept()], false);
     assert_eq!((wrongs(&verdict), verdict.told), ([3, 0, 0, 0, 0], 1));
 }
