@@ -1,20 +1,13 @@
 //! A channel that is joined before its history was read.
 
-use std::sync::Arc;
-
 use fanfare_core::{Disconnect, Limits};
 
-use crate::support::{Client, Node, Setup, channel, numbered, settle, tagged};
+use crate::support::{Client, Node, Setup, channel, lines::text, numbered, settle};
 
 async fn joined(node: &Node) -> Client {
     let client = node.client();
     node.hub.subscriptions.subscribe_held(&client.session, &channel("a")).await.unwrap();
     client
-}
-
-async fn release(node: &Node, client: &Client, past: &[&str]) {
-    let past = past.iter().map(|text| Arc::new(tagged("a", text, &[]))).collect();
-    node.hub.subscriptions.release_past(&client.session, &channel("a"), past).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -24,7 +17,7 @@ async fn history_comes_before_what_was_held() {
     (3..6).for_each(|number| recorder.deliver("a", number.to_string()));
     settle().await;
     assert!(client.lines().is_empty());
-    release(&node, &client, &["1", "2"]).await;
+    node.hub.subscriptions.release(&client.session, &channel("a"), vec![text("a 1"), text("a 2")]);
     (6..8).for_each(|number| recorder.deliver("a", number.to_string()));
     settle().await;
     assert_eq!(client.lines(), numbered("a", 1..8));
@@ -36,7 +29,7 @@ async fn what_is_queued_at_the_release_comes_once() {
     let client = joined(&node).await;
     recorder.deliver("a", "1");
     // The shard did not look at it yet.
-    release(&node, &client, &[]).await;
+    node.hub.subscriptions.release(&client.session, &channel("a"), Vec::new());
     settle().await;
     assert_eq!(client.lines(), ["a 1"]);
 }
@@ -59,7 +52,7 @@ async fn a_channel_left_while_held_sends_nothing() {
     recorder.deliver("a", "1");
     settle().await;
     client.leave("a");
-    release(&node, &client, &["0"]).await;
+    node.hub.subscriptions.release(&client.session, &channel("a"), vec![text("a 0")]);
     assert!(client.lines().is_empty());
     client.join(&["a"]).await;
     recorder.deliver("a", "2");

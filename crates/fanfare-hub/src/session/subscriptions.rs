@@ -100,8 +100,7 @@ impl Subscriptions {
         self.subscribe_as(session, channel, View::Verbatim.into())
     }
 
-    /// Subscribes a session as [`Subscriptions::subscribe`] does; what comes is held until
-    /// [`Subscriptions::release_past`].
+    /// Subscribes a session as [`Subscriptions::subscribe`] does; what comes is held until [`Subscriptions::release`].
     pub fn subscribe_held(
         self: &Arc<Self>,
         session: &Arc<Session>,
@@ -236,6 +235,17 @@ impl Subscriptions {
         // Under the session's lock, as the leaving is: else a session could be entered after it left.
         self.attendance.joined(&channel, session);
         channel
+    }
+
+    /// Sends the history of a channel that was joined by [`Subscriptions::subscribe_held`], then what was held since;
+    /// what comes from now on is live. Nothing overtakes.
+    pub fn release(&self, session: &Arc<Session>, channel: &Channel, history: Vec<Message>) {
+        let Some(held) = session.held() else { return };
+        held.release(channel, |since| {
+            self.writer.send_all(session, history);
+            self.writer.send_batch(session, &mut Batch::of(since.into_iter()));
+        });
+        self.dispatcher.change_view(channel, session, View::Verbatim);
     }
 
     /// Sends messages, then what was held in these channels; what comes from now on is live. Nothing overtakes.
