@@ -30,6 +30,9 @@ use crate::{
 /// About 1 ms of writes.
 const SENDS_PER_TURN: usize = 256;
 
+/// The sends of a short tick.
+const FEW_SENDS: usize = 64;
+
 /// Delivers the publications that the dispatcher queued for the shards.
 pub(crate) struct Delivery {
     pub(crate) dispatcher: Arc<Dispatcher>,
@@ -59,11 +62,13 @@ impl Delivery {
             shard.progress.tick();
             let mut since = Instant::now().into_std();
             while shard.take(&mut taken) {
+                let sends = tick.sends;
                 tick.run(&mut taken).await;
                 shard.progress.tick();
                 since = busy.since(since);
-                // tokio asks the kernel for events before it goes on with a task that yielded.
-                if shard.is_idle() {
+                // tokio asks the kernel for events before it goes on with a task that yielded. Behind a long tick more
+                // has arrived by then: a shard with too much to write is busy all the time.
+                if tick.sends - sends < FEW_SENDS && shard.is_idle() {
                     break;
                 }
                 tokio::task::yield_now().await;

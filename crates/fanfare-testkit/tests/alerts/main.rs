@@ -344,7 +344,7 @@ async fn a_node_cannot_deliver_a_flood() {
     let (busy, idle) = (node("node-1", &redis, &one_shard).await, node("node-2", &redis, &[]).await);
     let mut provoked = Provoked::watch(&[*busy, *idle], &["FanfareShardSaturated"]).await;
     let mut listeners = JoinSet::new();
-    for client in sleepers(*busy, 600).await {
+    for client in sleepers(*busy, 2_000).await {
         listeners.spawn(client.forget());
     }
     provoked.begins();
@@ -352,7 +352,7 @@ async fn a_node_cannot_deliver_a_flood() {
     provoked.fires("FanfareShardSaturated", &[*busy]).await;
     let fired = provoked.lasts();
     drop(floods);
-    provoked.is_over("FanfareShardSaturated", "a flood for 600 clients of one shard", fired).await;
+    provoked.is_over("FanfareShardSaturated", "a flood for 2,000 clients of one shard", fired).await;
 }
 
 /// Publishes as fast as it can. Ends when dropped.
