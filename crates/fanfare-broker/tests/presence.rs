@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_broker_suite::{PATIENCE, RedisServer, TestNode};
+use fanfare_broker_suite::{PATIENCE, RedisServer, TestNode, eventually};
 use fanfare_core::{Channel, ClientId, SessionId, presence::PresenceEntry};
 use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
@@ -121,4 +121,31 @@ async fn a_client_that_leaves_returns_its_entry() {
     let left = presence.leave(&room.channel, client);
     assert_eq!(left.map(|entry| entry.client), Some(client));
     assert_eq!(presence.leave(&room.channel, client), None);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_refused_entries() {
+    let room = Room::new().await;
+    let first = room.enter(1);
+    room.shows(&[first]).await;
+    let acl = async |rule| {
+        let mut acl = redis::cmd("ACL");
+        room.redis.run::<()>(acl.arg("SETUSER").arg("default").arg(rule)).await.unwrap();
+    };
+    let entered = || room.node.started.backend.presence.entered(&room.channel);
+    acl("-hset").await;
+    let second = room.enter(2);
+    if let Some(entered) = entered() {
+        assert!(timeout(PATIENCE, entered).await.is_ok(), "the first one waits for the refusal");
+    }
+    assert!(entered().is_none());
+    let third = room.enter(3);
+    assert!(entered().is_none(), "Redis refuses it too");
+    acl("+hset").await;
+    room.shows(&[first, second, third]).await;
+    let enters_again = || {
+        room.enter(4);
+        entered()
+    };
+    eventually("it is waited for again", || enters_again().is_some()).await;
 }

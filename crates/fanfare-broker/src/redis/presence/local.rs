@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - A change stays until Redis took it, and the newest one of a client counts.
-//! - Whoever waits for a channel's changes is told when the batch with all of them was written, or was not.
+//! - Whoever waits for a channel's changes is told when the batch with all of them was written, or was not. While Redis
+//!   refuses changes nobody waits for them.
 //! - A channel makes events from the first member on that makes some, or from the first call that says that the node
 //!   occupies it. It does so until it was written that the node does not occupy it any more. The node occupies it while it
 //!   has clients there, or entries.
@@ -39,6 +40,8 @@ struct State {
     waiting: HashMap<Channel, Vec<Waiter>>,
     /// The channels whose changes are being written, and those that wait for it.
     writing: HashMap<Channel, Vec<Waiter>>,
+    /// Whether Redis did not take the last changes.
+    is_refused: bool,
     /// The channels that make events.
     told: HashSet<Channel>,
     /// Those of them in which the node has clients.
@@ -107,9 +110,12 @@ impl Local {
         self.changed.notify_one();
     }
 
-    /// Ends once the changes of a channel were tried to be written; `None` where all were written.
+    /// Ends once the changes of a channel were tried to be written; `None` where all were written, or Redis refuses them.
     pub(super) fn entered(&self, channel: &Channel) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let State { changes, waiting, writing, .. } = &mut *self.state.lock();
+        let State { changes, waiting, writing, is_refused, .. } = &mut *self.state.lock();
+        if *is_refused {
+            return None;
+        }
         let waiters = if changes.contains_key(channel) {
             waiting.entry(channel.clone()).or_default()
         } else {
@@ -121,11 +127,17 @@ impl Local {
     }
 
     /// The changes that were taken are written, or were not.
-    pub(super) fn tried(&self) {
-        self.state.lock().writing = HashMap::new();
+    pub(super) fn tried(&self, is_written: bool) {
+        let mut state = self.state.lock();
+        state.writing = HashMap::new();
+        state.is_refused = !is_written;
+        drop(state);
+        if !is_written {
+            self.give_up();
+        }
     }
 
-    /// Redis is away: nobody waits for it.
+    /// Redis is away, or refuses changes: nobody waits for it.
     pub(super) fn give_up(&self) {
         self.state.lock().waiting = HashMap::new();
     }
@@ -274,11 +286,32 @@ mod tests {
         local.take(1);
         let mut second = of(&a);
         assert!(!is_told(&mut first) && !is_told(&mut second));
-        local.tried();
+        local.tried(true);
         assert!(is_told(&mut first) && is_told(&mut second) && !is_told(&mut other));
         assert!(local.entered(&a).is_none());
         local.give_up();
         assert!(is_told(&mut other));
+    }
+
+    #[test]
+    fn nobody_waits_while_redis_refuses() {
+        let local = Local::new(IntGauge::new("held", "held").unwrap());
+        let [a, b] = ["a", "b"].map(|name| Channel::new(name).unwrap());
+        let mut cx = Context::from_waker(Waker::noop());
+        local.enter(&a, &entry(1));
+        local.enter(&b, &entry(1));
+        let refused = local.take(1);
+        let waiting = [&a, &b].map(|channel| Box::pin(local.entered(channel).unwrap()));
+        local.tried(false);
+        for mut told in waiting {
+            assert!(told.as_mut().poll(&mut cx).is_ready());
+        }
+        local.put_back(refused);
+        assert!(local.entered(&a).is_none() && local.entered(&b).is_none());
+        local.take(1);
+        assert!(local.entered(&a).is_none(), "it is being tried again");
+        local.tried(true);
+        assert!(local.entered(&a).is_none() && local.entered(&b).is_some());
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl PresenceWriter {
             changes.iter().for_each(|change| self.add(change, &mut pipeline));
             let names = "HSET, HDEL, EXPIRE, SCRIPT LOAD or EVALSHA";
             let written = self.carry_out::<Vec<(u64, u64)>>(names, &pipeline).await;
-            self.local.tried();
+            self.local.tried(written.is_ok());
             match written {
                 Ok(told) => self.count_dropped(told.iter().map(|(dropped, _)| dropped).sum()),
                 Err(error) => {
