@@ -157,22 +157,29 @@ impl Local {
         Some(left)
     }
 
-    /// Takes the changes of some channels, of about `most` clients.
+    /// Takes changes of at most `most` clients.
     pub(super) fn take(&self, most: usize) -> Vec<Change> {
         let mut state = self.state.lock();
         let (mut taken, mut clients) = (Vec::new(), 0);
         while clients < most
-            && let Some((channel, changed)) = state.changes.pop_first()
+            && let Some((channel, mut changed)) = state.changes.pop_first()
         {
+            let rest = changed.split_off(changed.len().min(most - clients));
             clients += changed.len().max(1);
-            let is_occupied = state.is_occupied(&channel);
+            let mut is_occupied = state.is_occupied(&channel);
             let entries = state.channels.get(&channel);
             let field = |client| (client, entries.and_then(|entries| entries.get(&client)).cloned());
             let fields = changed.into_iter().map(field).collect();
-            let waiters = state.waiting.remove(&channel).unwrap_or_default();
-            state.writing.insert(channel.clone(), waiters);
-            if is_occupied == Some(false) {
-                state.told.remove(&channel);
+            if rest.is_empty() {
+                let waiters = state.waiting.remove(&channel).unwrap_or_default();
+                state.writing.insert(channel.clone(), waiters);
+                if is_occupied == Some(false) {
+                    state.told.remove(&channel);
+                }
+            } else {
+                // It is vacated after its last member left.
+                is_occupied = is_occupied.map(|_| true);
+                state.changes.insert(channel.clone(), rest);
             }
             taken.push(Change { channel, fields, is_occupied });
         }
@@ -340,6 +347,31 @@ mod tests {
         local.take(10);
         local.write_all_again();
         assert_eq!(occupied(&local), [(quiet, None), (told, Some(true))]);
+    }
+
+    #[test]
+    fn a_large_channel_is_written_in_parts() {
+        let local = Local::new(IntGauge::new("held", "held").unwrap());
+        local.members_of(Box::new(|_| true));
+        let channel = Channel::new("a").unwrap();
+        (0..25).for_each(|session| local.enter(&channel, &entry(session)));
+        let waits = local.entered(&channel).unwrap();
+        let taken = |local: &Local| {
+            let changes = local.take(10);
+            let [change] = &changes[..] else { panic!("{changes:?}") };
+            (change.fields.len(), change.is_occupied)
+        };
+        assert_eq!([taken(&local), taken(&local)], [(10, Some(true)); 2]);
+        local.tried(true);
+        let (mut told, mut cx) = (Box::pin(waits), Context::from_waker(Waker::noop()));
+        assert!(told.as_mut().poll(&mut cx).is_pending(), "five are not written");
+        assert_eq!(taken(&local), (5, Some(true)));
+        local.tried(true);
+        assert!(told.as_mut().poll(&mut cx).is_ready());
+        (0..25).for_each(|session| drop(local.leave(&channel, client(session))));
+        let left = [taken(&local), taken(&local), taken(&local)];
+        assert_eq!(left, [(10, Some(true)), (10, Some(true)), (5, Some(false))], "vacated at last");
+        assert!(local.take(10).is_empty() && !local.tells_any());
     }
 
     #[test]

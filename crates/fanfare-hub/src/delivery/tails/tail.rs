@@ -351,8 +351,7 @@ impl Tail {
     /// The offset of a position of this epoch, or of one before as far as the history goes on from it.
     pub(crate) fn offset_of(&self, position: Position) -> Option<u64> {
         let is_known = |last: &Position| last.epoch == position.epoch && position.offset <= last.offset;
-        let is_ours =
-            self.epoch == Some(position.epoch) || self.continues.iter().flatten().any(is_known);
+        let is_ours = self.epoch == Some(position.epoch) || self.continues.iter().flatten().any(is_known);
         is_ours.then_some(position.offset)
     }
 
