@@ -149,3 +149,26 @@ async fn nobody_waits_for_refused_entries() {
     };
     eventually("it is waited for again", || enters_again().is_some()).await;
 }
+
+/// A node that stood still for so long that its heartbeat expired, while another one read.
+#[tokio::test]
+async fn a_node_taken_for_dead_is_shown_again() {
+    let room = Room::new().await;
+    let other = TestNode::start(room.redis.url().parse().unwrap());
+    other.is_up().await;
+    let here = room.enter(1);
+    let there = ClientId { node: other.incarnation, ..here };
+    let entry = PresenceEntry { client: there, user: None, client_info: None, channel_info: None };
+    other.started.backend.presence.enter(&room.channel, entry);
+    let mut both = [here, there];
+    both.sort_unstable();
+    room.shows(&both).await;
+    let mut expire = redis::cmd("DEL");
+    expire.arg(format!("fanfare!heartbeat:{}", room.node.incarnation));
+    // The node renews its heartbeat, so a read has to come between.
+    while room.in_redis().await == 2 {
+        room.redis.run::<()>(&expire).await.unwrap();
+        other.started.backend.presence.members(&room.channel).await.unwrap();
+    }
+    room.shows(&both).await;
+}

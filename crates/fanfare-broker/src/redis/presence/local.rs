@@ -204,9 +204,10 @@ impl Local {
         state.channels.keys().map(|channel| (channel.clone(), state.told.contains(channel))).collect()
     }
 
-    /// Whether a channel makes events.
-    pub(super) fn tells_any(&self) -> bool {
-        !self.state.lock().told.is_empty()
+    /// Whether this node has anything in Redis, or is to write something.
+    pub(super) fn has_any(&self) -> bool {
+        let state = self.state.lock();
+        !state.channels.is_empty() || !state.told.is_empty()
     }
 
     /// All entries of a channel are to be written again.
@@ -340,7 +341,7 @@ mod tests {
         local.leave(&told, client(1));
         let vacated = local.take(10);
         assert_eq!(vacated.first().unwrap().is_occupied, Some(false));
-        assert!(!local.tells_any());
+        assert!(local.state.lock().told.is_empty());
         local.put_back(vacated);
         assert_eq!(occupied(&local), [(told.clone(), Some(false))], "a change stays until it is written");
         local.occupy(&told, true);
@@ -371,7 +372,7 @@ mod tests {
         (0..25).for_each(|session| drop(local.leave(&channel, client(session))));
         let left = [taken(&local), taken(&local), taken(&local)];
         assert_eq!(left, [(10, Some(true)), (10, Some(true)), (5, Some(false))], "vacated at last");
-        assert!(local.take(10).is_empty() && !local.tells_any());
+        assert!(local.take(10).is_empty() && !local.has_any());
     }
 
     #[test]
