@@ -154,3 +154,18 @@ proptest! {
         prop_assert!(load_file(&text).is_err());
     }
 }
+
+#[test]
+fn a_section_that_comes_twice_hides_nothing_else() {
+    let twice =
+        "[api]\nkeys = []\n[log]\nlevel = \"info\"\nlevel = \"warn\"\n[api]\nlisten = []\n[drain]\nrate = 0";
+    assert_eq!(places(load_file(twice)), ["5 log.level", "6 api", "9 drain.rate"]);
+    let told = readable(&load_file(twice).unwrap_err().to_string());
+    for (found, first) in [("level once more", 4), ("[api] once more", 1)] {
+        let behind = told.split_once(found).unwrap().1;
+        assert!(
+            behind.split("found").next().unwrap().contains(&format!("the first is at fanfare.toml:{first}"))
+        );
+    }
+    assert_eq!(places(load_file("[log\nlevel = \"info\"")), ["1 not TOML at column 5"]);
+}
