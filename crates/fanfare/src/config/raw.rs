@@ -378,31 +378,3 @@ impl Raw {
         Self::KEYS.iter().map(|key| key.section_and_name().0).filter(|section| !section.is_empty())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_of_a_section_stand_together() {
-        for keys in [Raw::KEYS, RawNamespace::KEYS] {
-            let mut sections: Vec<_> = keys.iter().map(|key| key.section_and_name().0).collect();
-            sections.dedup();
-            let mut unique = sections.clone();
-            unique.sort_unstable();
-            unique.dedup();
-            assert_eq!(unique.len(), sections.len(), "{sections:?}");
-        }
-        assert_eq!(Raw::KEYS.first().map(|key| key.section_and_name().0), Some(""));
-    }
-
-    #[test]
-    fn every_variable_is_of_one_key() {
-        let mut variables: Vec<_> = Raw::KEYS.iter().map(Key::variable).collect();
-        variables.sort();
-        variables.dedup();
-        assert_eq!(variables.len(), Raw::KEYS.len());
-        assert!(variables.contains(&"FANFARE_LIMITS__MESSAGE_BYTES".to_owned()));
-        assert!(variables.contains(&"FANFARE_NODE".to_owned()));
-    }
-}

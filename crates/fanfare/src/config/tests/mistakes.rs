@@ -156,6 +156,14 @@ proptest! {
 }
 
 #[test]
+fn a_hint_fits_its_mistake() {
+    let hint = |file: &str| load_file(file).unwrap_err().iter().next().unwrap().hint.clone();
+    assert_eq!(hint("[listen]\nx = 3"), None, "no brackets around a section");
+    assert!(hint("[proxies]\ntrusted = [\"10.0.0.0/33\"]").unwrap().contains("a number of bits"));
+    assert!(hint("[proxies]\ntrusted = [\"proxy.example\"]").unwrap().contains("names are not resolved"));
+}
+
+#[test]
 fn a_section_that_comes_twice_hides_nothing_else() {
     let twice =
         "[api]\nkeys = []\n[log]\nlevel = \"info\"\nlevel = \"warn\"\n[api]\nlisten = []\n[drain]\nrate = 0";
