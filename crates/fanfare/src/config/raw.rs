@@ -274,7 +274,7 @@ keys! {
         /// at most 5s, and 0s under --dev.
         drain_grace: Duration = "drain.grace", Span { min: Duration::ZERO, max: 60 * MINUTE },
             or if dev.value { Duration::ZERO } else { (drain_timeout.value / 6).min(5 * SECOND) }, reloaded AtOnce;
-        /// The number of worker threads. The default is the number of cores.
+        /// The number of worker threads. The default is the number of cores. With 1 everything runs on the main thread.
         workers: usize = "runtime.workers", Count { min: 1, max: 1024 }, or facts.cores.clamp(1, 1024);
         /// The number of parts into which the connections are split for delivery. The default is the number of
         /// workers.

@@ -311,8 +311,7 @@ impl Publisher {
     async fn take_items(&mut self, first: Option<Outgoing>) {
         let Some(first) = first else { return self.close() };
         self.pipeline.push(first);
-        // The task that published is often still publishing. tokio runs this task before that one goes on (its LIFO
-        // slot), and each message would be a write of its own.
+        // Others are about to publish: each message would be a write of its own.
         behind_others().await;
     }
 

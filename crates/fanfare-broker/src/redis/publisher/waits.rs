@@ -2,11 +2,16 @@
 
 use std::{future::poll_fn, pin::Pin, task::Poll};
 
-use tokio::time::{Instant, Sleep};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    time::{Instant, Sleep},
+};
 
 /// Lets the tasks run that are ready. tokio's own `yield_now` also asks the kernel for events before it goes on.
+///
+/// Only the scheduler of several threads runs a task that was woken ahead of them (its LIFO slot).
 pub(super) async fn behind_others() {
-    let mut has_waited = false;
+    let mut has_waited = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
     poll_fn(|cx| {
         if std::mem::replace(&mut has_waited, true) {
             return Poll::Ready(());
