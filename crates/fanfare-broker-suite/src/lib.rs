@@ -47,6 +47,7 @@ macro_rules! broker_suite {
             control_messages_reach_their_recipients_in_order,
             the_registry_lists_the_nodes,
             every_node_sees_who_is_present,
+            an_entry_is_seen_once_entered,
             an_entry_is_replaced_and_leaves_once,
             every_node_reads_the_revocations,
             events_wait_until_they_are_removed,

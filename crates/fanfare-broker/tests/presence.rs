@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_broker_suite::{PATIENCE, RedisServer, TestNode};
+use fanfare_broker_suite::{PATIENCE, RedisServer, TestNode, eventually};
 use fanfare_core::{Channel, ClientId, SessionId, presence::PresenceEntry};
 use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
@@ -121,4 +121,54 @@ async fn a_client_that_leaves_returns_its_entry() {
     let left = presence.leave(&room.channel, client);
     assert_eq!(left.map(|entry| entry.client), Some(client));
     assert_eq!(presence.leave(&room.channel, client), None);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_refused_entries() {
+    let room = Room::new().await;
+    let first = room.enter(1);
+    room.shows(&[first]).await;
+    let acl = async |rule| {
+        let mut acl = redis::cmd("ACL");
+        room.redis.run::<()>(acl.arg("SETUSER").arg("default").arg(rule)).await.unwrap();
+    };
+    let entered = || room.node.started.backend.presence.entered(&room.channel);
+    acl("-hset").await;
+    let second = room.enter(2);
+    if let Some(entered) = entered() {
+        assert!(timeout(PATIENCE, entered).await.is_ok(), "the first one waits for the refusal");
+    }
+    assert!(entered().is_none());
+    let third = room.enter(3);
+    assert!(entered().is_none(), "Redis refuses it too");
+    acl("+hset").await;
+    room.shows(&[first, second, third]).await;
+    let enters_again = || {
+        room.enter(4);
+        entered()
+    };
+    eventually("it is waited for again", || enters_again().is_some()).await;
+}
+
+/// A node that stood still for so long that its heartbeat expired, while another one read.
+#[tokio::test]
+async fn a_node_taken_for_dead_is_shown_again() {
+    let room = Room::new().await;
+    let other = TestNode::start(room.redis.url().parse().unwrap());
+    other.is_up().await;
+    let here = room.enter(1);
+    let there = ClientId { node: other.incarnation, ..here };
+    let entry = PresenceEntry { client: there, user: None, client_info: None, channel_info: None };
+    other.started.backend.presence.enter(&room.channel, entry);
+    let mut both = [here, there];
+    both.sort_unstable();
+    room.shows(&both).await;
+    let mut expire = redis::cmd("DEL");
+    expire.arg(format!("fanfare!heartbeat:{}", room.node.incarnation));
+    // The node renews its heartbeat, so a read has to come between.
+    while room.in_redis().await == 2 {
+        room.redis.run::<()>(&expire).await.unwrap();
+        other.started.backend.presence.members(&room.channel).await.unwrap();
+    }
+    room.shows(&both).await;
 }

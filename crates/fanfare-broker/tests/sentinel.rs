@@ -158,7 +158,7 @@ async fn what_a_failover_lost_is_known() {
     let page = read(other, &channel).await;
     assert_eq!(page.top, last);
     assert!(!page.knows(after), "nobody can tell whether it goes on from there");
-    assert_eq!(page.continues.unwrap().offset + 1, last.offset);
+    assert_eq!(page.continues.first().unwrap().offset + 1, last.offset);
 }
 
 /// A master that is frozen and comes back takes writes until the Sentinels reach it. The nodes do not go back.

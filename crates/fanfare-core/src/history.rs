@@ -70,16 +70,17 @@ pub struct Page {
     pub top: Position,
     /// The publications in ascending order, each with its position and without a trace.
     pub publications: Vec<Arc<Publication>>,
-    /// The last position of the epoch before, where this epoch goes on from that one. A publication up to that offset is
-    /// the same under both epochs. One behind it that somebody got under the epoch before was lost by the broker.
-    pub continues: Option<Position>,
+    /// The last positions of the epochs before from which this epoch goes on, the newest first, as far back as the broker
+    /// knows them. A publication up to such an offset is the same under both epochs. One behind it that somebody got under
+    /// the epoch before was lost by the broker.
+    pub continues: Vec<Position>,
 }
 
 impl Page {
     /// Whether a position of another epoch is one of this history too.
     #[must_use]
     pub fn knows(&self, position: Position) -> bool {
-        self.continues.is_some_and(|last| last.epoch == position.epoch && position.offset <= last.offset)
+        self.continues.iter().any(|last| last.epoch == position.epoch && position.offset <= last.offset)
     }
 }
 

@@ -23,11 +23,8 @@ pub trait Presence: Send + Sync + 'static {
     fn enter(&self, channel: &Channel, entry: PresenceEntry);
 
     /// Ends once every reader gets the entries that this node entered into the channel until now, or it is known to take
-    /// longer. `None`: they do already.
-    fn entered(&self, channel: &Channel) -> Option<Entered> {
-        let _ = channel;
-        None
-    }
+    /// longer. `None`: one of both is so already.
+    fn entered(&self, channel: &Channel) -> Option<Entered>;
 
     /// Removes a client of this node from a channel. The entry that it had there.
     fn leave(&self, channel: &Channel, client: ClientId) -> Option<PresenceEntry>;
@@ -103,6 +100,10 @@ impl NoPresence {
 
 impl Presence for NoPresence {
     fn enter(&self, _: &Channel, _: PresenceEntry) {}
+
+    fn entered(&self, _: &Channel) -> Option<Entered> {
+        None
+    }
 
     fn leave(&self, _: &Channel, _: ClientId) -> Option<PresenceEntry> {
         None

@@ -149,8 +149,13 @@ pub enum CommandError {
     /// The namespace does not permit the action to this client.
     #[error("this channel's namespace does not permit a client to {0}")]
     NotPermitted(Action),
+    /// The channel's name says whose it is, and the client is another user.
+    #[error(
+        "only the users behind the last `#` of this channel's name may subscribe: show a token whose `sub` is one of them"
+    )]
+    OtherUsers,
     /// The namespace demands a token, and the client did not show one.
-    #[error("to {0} in this channel a client needs a token: connect with one")]
+    #[error("to {0} in this channel a client needs a token: show one")]
     NeedsToken(Action),
     /// The namespace demands a subscription, and the client has none.
     #[error("to {0} in this channel a client has to be subscribed to it")]

@@ -4,7 +4,7 @@
 //!   connection, in its `channels`.
 //! - A channel whose name ends with `#` and user ids with commas between them is open to these users alone.
 
-use crate::{Action, Channel, CommandError, Identity};
+use crate::{Channel, CommandError, Identity};
 
 impl Channel {
     /// Checks that its name permits a client of this identity to subscribe, without a token of the subscription.
@@ -23,7 +23,7 @@ impl Channel {
         let user = identity.and_then(Identity::subject);
         match name.rsplit_once('#') {
             Some((_, users)) if !users.split(',').any(|named| !named.is_empty() && Some(named) == user) => {
-                Err(CommandError::NotPermitted(Action::Subscribe))
+                Err(CommandError::OtherUsers)
             }
             _ => Ok(()),
         }
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(permitted("news", None), Ok(()));
         assert!(matches!(permitted("$news", Some("ann")), Err(CommandError::BadToken(_))));
         assert_eq!(permitted("$mine", Some("ann")), Ok(()));
-        let refused = Err(CommandError::NotPermitted(Action::Subscribe));
+        let refused = Err(CommandError::OtherUsers);
         assert_eq!(permitted("chat#ann,bob", Some("bob")), Ok(()));
         assert_eq!(permitted("chat#x#ann", Some("ann")), Ok(()));
         assert_eq!(permitted("chat#ann,bob", Some("bo")), refused);

@@ -16,7 +16,7 @@ pub(crate) const LOBBY: &str = "lobby";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PathError {
     /// The server keeps the first segment.
-    #[error("/{0} is kept by the server and is not a channel; a channel of that name is at /ws/{0}")]
+    #[error("/{0} is kept by the server and is not a channel; every channel is at /ws/CHANNEL")]
     Kept(String),
     /// The path begins with two slashes.
     #[error("the path begins with two slashes, which is not a channel: send one slash")]

@@ -6,7 +6,7 @@ use fanfare_core::{
     Channel, ClientId, Disconnect, Incarnation, Limits, Namespace, Presence, Publication, Publish, Retention,
     SessionId, SlowClient,
     attributes::PresenceChange,
-    presence::{OnRemoved, PresenceEntry, PresenceFuture, PresenceStats},
+    presence::{Entered, OnRemoved, PresenceEntry, PresenceFuture, PresenceStats},
 };
 use fanfare_hub::{Joining, Past, View, ghosts::UNTIL_DEAD};
 use parking_lot::Mutex;
@@ -187,6 +187,10 @@ impl Haunted {
 
 impl Presence for Haunted {
     fn enter(&self, _: &Channel, _: PresenceEntry) {}
+
+    fn entered(&self, _: &Channel) -> Option<Entered> {
+        None
+    }
 
     fn leave(&self, _: &Channel, _: ClientId) -> Option<PresenceEntry> {
         None

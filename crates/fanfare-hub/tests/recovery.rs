@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Access, Action, CommandError, Disconnect, Limits, Namespace, Position, RecoveryMode};
+use fanfare_core::{
+    Access, Action, CommandError, Disconnect, Limits, Namespace, Position, RecoveryMode, Retention,
+};
 use fanfare_hub::{Past, Recovered};
 use tokio::task::JoinSet;
 
@@ -267,6 +269,27 @@ async fn tails_keep_the_bound_of_the_node() {
     recorder.deliver_all(histories.accept("a", 1));
     settle().await;
     assert_eq!(client.lines(), ["a 51"], "the top stays");
+}
+
+/// A client comes back between the end of a channel's time and the healer's next round.
+#[tokio::test(start_paused = true)]
+async fn expired_publications_take_no_bytes() {
+    let histories = Histories::new();
+    let retention = Some(Retention { size: 100, ttl: Duration::from_secs(1) });
+    let namespace = Namespace { retention, ..namespace() };
+    let setup = Setup { namespace, histories: Some(histories.clone()), ..Setup::default() };
+    let (node, recorder) = setup.recorded();
+    let _stays = node.client_in(&["a"]).await;
+    let kept = || node.hub.metrics().history.tail_bytes.get();
+    for second in 0..10 {
+        recorder.deliver_all(histories.accept("a", 1));
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        histories.trim("a", 0);
+        let since = Past::Since(histories.position("a", second + 1));
+        assert_eq!(gets(&node, since).await, (vec![], true));
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(kept(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,8 +5,12 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use fanfare_core::{Channel, Identity, Revocation, revocation::Tokens};
+use fanfare_core::{
+    Channel, Identity, Revocation, Revocations,
+    revocation::{RevocationFuture, Tokens},
+};
 use fanfare_hub::{Peer, Session};
+use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use crate::support::{Node, Setup, settle};
@@ -67,6 +71,38 @@ async fn tokens_issued_before_a_moment_are_revoked() {
     assert_eq!(sessions.map(|session| session.has_ended()), [true, false, true, false]);
     let has = |user, issued| node.hub.revoked.has(&Token { user, id: "5", issued });
     assert_eq!([has("ann", Some(100)), has("ann", Some(101)), has("bob", None)], [true, false, false]);
+}
+
+/// A broker whose answers about all revocations are late: they are of the moment of the question.
+#[derive(Default)]
+struct Late(Mutex<Vec<Revocation>>);
+
+impl Revocations for Late {
+    fn add(&self, revocation: &Revocation) -> RevocationFuture<()> {
+        self.0.lock().push(revocation.clone());
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn all(&self) -> RevocationFuture<Vec<Revocation>> {
+        let all = self.0.lock().clone();
+        Box::pin(async move {
+            sleep(Duration::from_secs(1)).await;
+            Ok(all)
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_forgets_no_later_revocation() {
+    let node = Setup { revocations: Some(Arc::new(Late::default())), ..Setup::default() }.memory();
+    settle().await;
+    node.hub.revoked.revoke(&forever(Tokens::WithId("1".into()))).await.unwrap();
+    let token = Token { user: "ann", id: "1", issued: None };
+    for seconds in [1, 2, 29, 60] {
+        assert!(node.hub.revoked.has(&token));
+        sleep(Duration::from_secs(seconds)).await;
+    }
+    assert_eq!(node.hub.metrics().revocations.get(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -198,7 +198,7 @@ async fn a_token_of_others_ends_the_session() {
 #[tokio::test(start_paused = true)]
 async fn a_name_may_name_its_users() {
     let (node, _, _) = recorded(setup());
-    let refused = "this channel's namespace does not permit a client to subscribe";
+    let refused = fanfare_core::CommandError::OtherUsers;
     let ann = connected(&node, "connect user=ann").await;
     assert_eq!(answer(&ann, "sub chat#bob,ann").await, ["ok 2"]);
     assert_eq!(answer(&ann, "sub chat#bob").await, [format!("error 3 {refused}")]);

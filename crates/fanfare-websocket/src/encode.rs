@@ -23,12 +23,6 @@ pub fn message(out: &mut Vec<u8>, kind: MessageKind, payload: &[u8]) {
     frame(out, FrameHead::whole(kind.into()), payload, None);
 }
 
-/// The bytes that [`message`] appends for a payload of this length.
-#[must_use]
-pub const fn message_len(payload: usize) -> usize {
-    frame::encoded_len(payload, false)
-}
-
 /// Appends a message for receivers that negotiated permessage-deflate: compressed with no earlier context, so that
 /// all of them share it; or plain, where compression would not make it smaller (see [`crate::deflate`]).
 pub fn compressed(out: &mut Vec<u8>, kind: MessageKind, payload: &[u8], compressor: &mut Compressor) {

@@ -50,7 +50,7 @@ Signals:
   SIGTERM, SIGINT  send the clients away at a pace, then end; a second signal ends at once
   SIGHUP           read the configuration again, without closing a connection
 
-Exit code: 0 after a signal; 1 if it could not start or go on, or cut clients off.
+Exit code: 0; 1 if it could not start or go on, or a second signal cut clients off.
 
 Examples:
   fanfare serve --dev

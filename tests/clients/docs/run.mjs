@@ -34,7 +34,7 @@ function prepareAll(host) {
 /** Starts a block; `said` is what it wrote so far. */
 function start({ language, cwd, ...commands }, kind) {
   const [command, ...args] = commands[kind];
-  const env = { ...process.env, FANFARE_API_KEY: KEY };
+  const env = { ...process.env, API_KEY: KEY };
   const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   const program = { name: LANGUAGES[language][kind], said: "", child };

@@ -33,6 +33,12 @@ struct Fetched {
     at: Option<Instant>,
 }
 
+impl Fetched {
+    fn is_recent(&self, pause: Duration) -> bool {
+        self.at.is_some_and(|at| at.elapsed() < pause)
+    }
+}
+
 impl RemoteKeys {
     /// Without keys, until the first fetch.
     #[must_use]
@@ -52,7 +58,13 @@ impl RemoteKeys {
 
     /// Ends when a token names an unknown key, and a fetch may be begun for it.
     pub async fn wanted(&self) {
-        self.wanted.notified().await;
+        loop {
+            self.wanted.notified().await;
+            // It may have been asked for while the last one was under way.
+            if !self.keys.borrow().is_recent(self.pause) {
+                return;
+            }
+        }
     }
 
     /// The keys of the moment.
@@ -63,7 +75,7 @@ impl RemoteKeys {
     /// Asks for a fetch. The future ends with it; `None` where the last one is too recent.
     pub(super) fn want(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
         let mut fetches = self.keys.subscribe();
-        if fetches.borrow_and_update().at.is_some_and(|at| at.elapsed() < self.pause) {
+        if fetches.borrow_and_update().is_recent(self.pause) {
             return None;
         }
         self.wanted.notify_one();
@@ -104,5 +116,6 @@ mod tests {
         assert!(remote.want().is_some(), "nothing was fetched yet");
         remote.fetched(None);
         assert!(remote.want().is_none());
+        assert!(is_pending(&mut Box::pin(remote.wanted())), "the fetch was for it");
     }
 }

@@ -67,6 +67,24 @@ pub async fn every_node_sees_who_is_present(bus: &impl Bus) {
     }
 }
 
+/// Every node sees an entry once it is entered, in channels of all partitions.
+pub async fn an_entry_is_seen_once_entered(bus: &impl Bus) {
+    let nodes = bus.nodes().await;
+    let [first, ..] = &nodes[..] else { panic!("no node") };
+    first.is_up().await;
+    for number in 0..20 {
+        let (here, entry) = (channel(&format!("here:{number}")), entry(first, 1, None));
+        first.started.backend.presence.enter(&here, entry.clone());
+        if let Some(entered) = first.started.backend.presence.entered(&here) {
+            assert!(timeout(PATIENCE, entered).await.is_ok(), "on {here}: not entered");
+        }
+        for node in &nodes {
+            let members = node.started.backend.presence.members(&here).await;
+            assert_eq!(members, Ok(vec![entry.clone()]), "on {here}");
+        }
+    }
+}
+
 /// The newest entry of a client counts, and a client that left twice has left.
 pub async fn an_entry_is_replaced_and_leaves_once(bus: &impl Bus) {
     let (nodes, here) = (bus.nodes().await, channel("here"));

@@ -88,7 +88,7 @@ impl Entry {
         Page {
             top: self.top,
             publications: self.publications.range(index(from)..index(to)).cloned().collect(),
-            continues: None,
+            continues: Vec::new(),
         }
     }
 }
@@ -148,7 +148,7 @@ impl Kept {
         let nothing = || Page {
             top: Position { epoch: self.epoch, offset: 0 },
             publications: Vec::new(),
-            continues: None,
+            continues: Vec::new(),
         };
         self.channels.get(channel).map_or_else(nothing, |entry| entry.page(range))
     }

@@ -11,7 +11,7 @@ use std::{
 use fanfare_core::{
     Channel, ClientId, Presence,
     outbox::{Event, Member, WantsEvents},
-    presence::{PresenceEntry, PresenceFuture, PresenceStats},
+    presence::{Entered, PresenceEntry, PresenceFuture, PresenceStats},
 };
 use parking_lot::Mutex;
 use prometheus::IntGauge;
@@ -89,6 +89,10 @@ impl Presence for MemoryPresence {
                 self.events.push(Event::Joined(channel.clone(), member));
             }
         }
+    }
+
+    fn entered(&self, _: &Channel) -> Option<Entered> {
+        None
     }
 
     fn leave(&self, channel: &Channel, client: ClientId) -> Option<PresenceEntry> {

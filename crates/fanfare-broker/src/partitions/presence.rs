@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fanfare_core::{
     Channel, ClientId, Presence,
-    presence::{NoPresence, OnRemoved, PresenceEntry, PresenceFuture, PresenceStats},
+    presence::{Entered, NoPresence, OnRemoved, PresenceEntry, PresenceFuture, PresenceStats},
 };
 
 use super::placement::Placement;
@@ -27,6 +27,10 @@ impl PartitionedPresence {
 impl Presence for PartitionedPresence {
     fn enter(&self, channel: &Channel, entry: PresenceEntry) {
         self.of(channel).enter(channel, entry);
+    }
+
+    fn entered(&self, channel: &Channel) -> Option<Entered> {
+        self.of(channel).entered(channel)
     }
 
     fn leave(&self, channel: &Channel, client: ClientId) -> Option<PresenceEntry> {

@@ -185,6 +185,11 @@ impl Names {
         format!("{}!presence:{channel}", self.prefix)
     }
 
+    /// The key that says that no entry of this node was removed from presence by another one.
+    pub(crate) fn present(&self, node: Incarnation) -> String {
+        format!("{}!present:{node}", self.prefix)
+    }
+
     /// The stream of events that the operator's backend did not take yet.
     pub(crate) fn events(&self) -> String {
         format!("{}!events", self.prefix)

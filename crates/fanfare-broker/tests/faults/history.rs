@@ -293,6 +293,35 @@ async fn a_lost_meta_begins_another_epoch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_epochs_before_are_known() {
+    let server = RedisServer::start().await.unwrap();
+    let node = TestNode::start(config(server.port()));
+    node.is_up().await;
+    let channel = channel("runs");
+    let (mut last, mut set) = (Vec::new(), redis::cmd("HSET"));
+    set.arg("fanfare!meta:runs").arg("r").arg("0123456789abcdef");
+    for number in 0..6 {
+        let _first = position(keep(&node, &channel, &format!("{number}"), None)).await;
+        last.push(position(keep(&node, &channel, &format!("{number} again"), None)).await);
+        // Another server went on with it.
+        let _set: usize = server.run(&set).await.unwrap();
+    }
+    let known = async || {
+        let page = read(&node, &channel).await;
+        assert_eq!(page.top.offset, 12);
+        last.iter().map(|last| page.knows(*last)).collect::<Vec<_>>()
+    };
+    assert_eq!(known().await, [false, true, true, true, true, false]);
+    let beyond = Position { offset: last[3].offset + 1, ..last[3] };
+    assert!(!read(&node, &channel).await.knows(beyond));
+    // A node of an earlier release writes 'p' and 'b' alone.
+    let mut set = redis::cmd("HSET");
+    set.arg("fanfare!meta:runs").arg("p").arg(&last[0].epoch.0.to_be_bytes()).arg("b").arg(2);
+    let _set: usize = server.run(&set).await.unwrap();
+    assert_eq!(known().await, [true, false, false, false, false, false]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_redis_leaves_publishes_unknown() {
     let mut server = RedisServer::start().await.unwrap();
     let proxy = Proxy::start(server.port()).await;

@@ -167,6 +167,9 @@ pub(super) fn parse<M: Method>(body: &[u8]) -> Result<M, ApiError> {
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(wrong("it is an array, and must be an object".into()));
     }
+    if body.is_empty() {
+        return Err(wrong("it is empty, and must be an object".into()));
+    }
     serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))
 }
 

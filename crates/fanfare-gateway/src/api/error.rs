@@ -64,7 +64,7 @@ pub(crate) enum ApiError {
         /// The mistake.
         cause: String,
     },
-    /// A field has a wrong value.
+    /// A field has a wrong value. The sentence quotes no payload, since it is logged.
     #[error("{0}")]
     Field(String),
     /// The body has a content encoding.
@@ -240,9 +240,12 @@ impl ApiError {
         }
     }
 
-    /// Whether the sentence may quote the body.
-    fn quotes(&self) -> bool {
-        matches!(self, Self::Body { .. } | Self::Field(_))
+    /// The sentence for the log: without the mistake of a body, which may quote it.
+    fn logged(&self) -> String {
+        match self {
+            Self::Body { method, takes, .. } => format!("the body is not what /api/{method} takes, {takes}"),
+            told => told.to_string(),
+        }
     }
 
     /// The header that the status asks for: how to show a key or a token, how to send a body, when to call again.
@@ -305,7 +308,7 @@ impl IntoResponse for ApiError {
             why: Why::Api(reason),
             limit: self.limit(),
             status,
-            detail: (!self.quotes()).then(|| error.message.clone().into()),
+            detail: self.logged(),
             channel: None,
             close: None,
         };

@@ -14,7 +14,7 @@ use fanfare_core::{
     Retention, Taken,
     broker::{BrokerState, Done, Recipient, SubscribeFuture},
     history::{HistoryFuture, Page, Range},
-    presence::{PresenceEntry, PresenceFuture, PresenceStats},
+    presence::{Entered, PresenceEntry, PresenceFuture, PresenceStats},
     registry::RegistryFuture,
 };
 use fanfare_hub::{Cluster, Dispatcher, Hub, HubMetrics, Kind};
@@ -69,7 +69,7 @@ impl History for Kept {
                 newest
             }
         };
-        Box::pin(ready(Ok(Page { top, publications, continues: None })))
+        Box::pin(ready(Ok(Page { top, publications, continues: Vec::new() })))
     }
 
     fn tops(&self, _: &[Channel]) -> HistoryFuture<Vec<Position>> {
@@ -88,6 +88,10 @@ pub(crate) struct Listed(pub(crate) Mutex<Vec<PresenceEntry>>);
 
 impl Presence for Listed {
     fn enter(&self, _: &Channel, _: PresenceEntry) {}
+
+    fn entered(&self, _: &Channel) -> Option<Entered> {
+        None
+    }
 
     fn leave(&self, _: &Channel, _: ClientId) -> Option<PresenceEntry> {
         None

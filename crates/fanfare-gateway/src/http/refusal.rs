@@ -100,6 +100,7 @@ impl Refusal {
             Self::Origin(_)
             | Self::Subscribe(
                 CommandError::NotPermitted(_)
+                | CommandError::OtherUsers
                 | CommandError::NotGranted(_)
                 | CommandError::NeedsSubscription(_)
                 | CommandError::Subscribe(SubscribeError::Forbidden(_)),
@@ -139,6 +140,7 @@ impl Refusal {
             Self::Subscribe(CommandError::NeedsToken(_) | CommandError::BadToken(_)) => Reason::NeedsToken,
             Self::Subscribe(
                 CommandError::NotPermitted(_)
+                | CommandError::OtherUsers
                 | CommandError::NotGranted(_)
                 | CommandError::NeedsSubscription(_),
             ) => Reason::NotPermitted,
@@ -192,7 +194,7 @@ impl Refusal {
             why: Why::Handshake(self.reason()),
             limit: self.limit(),
             status: self.status(),
-            detail: Some(self.to_string().into()),
+            detail: self.to_string(),
             channel: None,
             close: None,
         }

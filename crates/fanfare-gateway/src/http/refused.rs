@@ -3,8 +3,6 @@
 //! Invariant: a line holds no payload, no key and no query. The only texts of a client in it are the path, the origin
 //! and the channel, each cut to a length. A sentence that quotes more than these is left out.
 
-use std::borrow::Cow;
-
 use fanfare_core::{Channel, Limit};
 use fanfare_websocket::handshake;
 use http::{
@@ -26,8 +24,8 @@ pub(crate) struct Refused {
     pub(crate) limit: Option<Limit>,
     /// The status of the answer; with a close frame, the status that the client would have got.
     pub(crate) status: StatusCode,
-    /// The sentence for the client; `None` where it quotes the client.
-    pub(crate) detail: Option<Cow<'static, str>>,
+    /// The sentence for the client, as far as it quotes no payload.
+    pub(crate) detail: String,
     /// The channel, where the path does not name it.
     pub(crate) channel: Option<Channel>,
     /// The code of the close frame that tells the client, if one does.
@@ -64,7 +62,7 @@ impl Asked {
     pub(crate) fn log(&self, refused: &Refused, channel_of: fn(&str) -> Option<Channel>) {
         let status = refused.status.as_u16();
         let reason = refused.why.name();
-        let detail = refused.detail.as_deref().map(cut).map(display);
+        let detail = display(cut(&refused.detail));
         let channel = refused.channel.clone().or_else(|| channel_of(self.uri.path())).map(display);
         let origin = self.origin.as_ref().and_then(|origin| origin.to_str().ok()).map(cut).map(display);
         let client = display(self.client.0);

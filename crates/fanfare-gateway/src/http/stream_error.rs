@@ -27,7 +27,9 @@ pub(crate) enum StreamError {
     #[error("the body is not `session`, `node` and `data`, as an SDK sends them")]
     NotEmulation,
     /// A channel is missing.
-    #[error("the channel is missing: name it as `?channel=a`, and several as `?channel=a&channel=b`")]
+    #[error(
+        "the channel is missing: name it as `?channel=a`, several as `?channel=a&channel=b`, or in the `channels` of a body"
+    )]
     NoChannel,
     /// A stream of more channels than a connection may have.
     #[error(

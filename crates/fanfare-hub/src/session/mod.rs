@@ -16,7 +16,8 @@
 //! - `rates`: what a session may send in a second
 //! - [`incomplete`]: bytes that cannot be processed yet
 //! - [`commands`], `connecting`, [`subscriptions`], [`recovery`], `resuming`, `reading`, [`publisher`]: carry out what
-//!   the client asks for; `by_server`: subscribes it unasked; `attempts`, `pending`: commands that wait; `phase`: whether the client has connected
+//!   the client asks for; `by_server`: subscribes it unasked; `attempts`, `pending`: commands that wait; `phase`: whether
+//!   the client has connected; `past_sending`: sends it what it missed
 //! - [`hooking`]: the operator's backend, which is asked, and the clients that it names; `renewing`: asks it again,
 //!   `by_hook`: for which sessions; `refusal`: why a command is not carried out
 //! - `permission`: what a namespace permits; `attendance`: tells presence which client is in which channel, and
@@ -61,6 +62,7 @@ pub(crate) mod news;
 pub mod outbound;
 pub(crate) mod outbound_state;
 pub(crate) mod outgoing;
+mod past_sending;
 pub(crate) mod pending;
 pub(crate) mod permission;
 pub(crate) mod phase;

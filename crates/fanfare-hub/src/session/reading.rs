@@ -54,7 +54,7 @@ impl Reading {
             (namespace.history, namespace.retention.is_some())
         };
         if !keeps {
-            return Err(CommandError::NotAvailable("a history", "`history`"));
+            return Err(CommandError::NotAvailable("a history", "`history_size`"));
         }
         permit(access, session, channel, Action::ReadHistory)?;
         if query.reverse && query.since.is_some_and(|since| since.offset == 0) {
@@ -81,7 +81,7 @@ impl Reading {
             (namespace.presence, namespace.tracks_presence)
         };
         if !tracks {
-            return Err(CommandError::NotAvailable("presence", "`presence`"));
+            return Err(CommandError::NotAvailable("presence", "`track_presence`"));
         }
         permit(access, session, channel, Action::SeePresence)?;
         let answer = async {

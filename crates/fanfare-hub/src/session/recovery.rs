@@ -3,24 +3,20 @@
 //! Invariants
 //! - The session gets the past up to the position at which it joined, then all that came since: in one order, nothing
 //!   twice, nothing missing.
-//! - A long past does not make its client a slow one: the next part is sent when the client has read the last.
 //! - A recovery from a position is whole, or nothing of the past is sent. In a namespace that gives the newest
 //!   publication only, that one is all there is.
 //! - The past is read once for all sessions of this node that need it at the same time, and the tail keeps it for those
 //!   that come later.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use fanfare_core::{
     Access, Action, Channel, CommandError, Epoch, Position, Publication, RecoveryMode, SubscribeError,
-    TagFilter,
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     delivery::{
-        batch::Batch,
-        filters::passes,
         membership::{Joining, View},
         tails::{
             kept::offset,
@@ -31,18 +27,13 @@ use crate::{
     },
     metrics::Recovery,
     session::{
+        past_sending::Waiting,
         permission::permit,
         state::Session,
         subscribed::Subscribed,
         subscriptions::{Asked, Confirmed, Subscriptions, Terms},
     },
 };
-
-/// The time between two looks whether a client has read the last part of its past.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
-
-/// The bytes beside its payload that a publication takes on its way, about.
-const FRAME_BYTES: usize = 32;
 
 /// The result of a recovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,22 +65,6 @@ enum Joined {
     Reads(Recovering, Missing, PastRead),
     /// The node is behind the client.
     Behind(Confirmed),
-}
-
-/// A session that joined and waits for its past. It leaves if nobody waits any more.
-struct Waiting<'a> {
-    subscriptions: &'a Subscriptions,
-    session: &'a Session,
-    channel: &'a Channel,
-    is_over: bool,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.subscriptions.unsubscribe(self.session, self.channel);
-        }
-    }
 }
 
 impl Subscriptions {
@@ -183,58 +158,6 @@ impl Subscriptions {
         }
     }
 
-    /// Sends the past of a channel that was joined by [`Subscriptions::recover_held`], then what was held since; what
-    /// comes from now on is live. Nothing overtakes. A long past is sent as the client reads it. If the future is
-    /// dropped, the session leaves the channel.
-    pub async fn release_past(&self, session: &Arc<Session>, channel: &Channel, past: Vec<Arc<Publication>>) {
-        let mut leaving = Waiting { subscriptions: self, session, channel, is_over: false };
-        let mut past: VecDeque<_> = self.meant_for(session, channel, None, past).into();
-        let most = self.writer.budget.per_session() / 4;
-        let is_sent_as_read = session.outbound.is_attached();
-        while is_sent_as_read && !session.has_ended() {
-            let part = take_part(&mut past, most);
-            if past.is_empty() {
-                past = part.into();
-                break;
-            }
-            self.writer.send_batch(session, &mut Batch::of(part.into_iter()));
-            while session.queued() > most {
-                sleep(BETWEEN_LOOKS).await;
-            }
-        }
-        leaving.is_over = true;
-        if let Some(held) = session.held() {
-            held.release(channel, |since| {
-                self.writer.send_batch(session, &mut Batch::of(past.into_iter().chain(since)));
-            });
-        }
-        self.dispatcher.change_view(channel, session, View::Verbatim);
-    }
-
-    /// Sends a part of the past of a channel that was joined by [`Subscriptions::recover_held`] and is not released: to a
-    /// session that gets nothing else.
-    pub fn send_past(&self, session: &Arc<Session>, channel: &Channel, past: Vec<Arc<Publication>>) {
-        let past = self.meant_for(session, channel, None, past);
-        self.writer.send_batch(session, &mut Batch::of(past.into_iter()));
-    }
-
-    /// The publications of a past that a session with this filter gets. They count as delivered.
-    pub(crate) fn meant_for(
-        &self,
-        session: &Session,
-        channel: &Channel,
-        filter: Option<&TagFilter>,
-        mut past: Vec<Arc<Publication>>,
-    ) -> Vec<Arc<Publication>> {
-        let echo = self.dispatcher.namespaces().of(channel).echo;
-        past.retain(|publication| {
-            !self.dispatcher.except(publication, echo).contains(&Some(session.id))
-                && filter.is_none_or(|filter| passes(filter, publication))
-        });
-        self.metrics.deliveries.inc_by(past.len() as u64);
-        past
-    }
-
     fn ask_for_past(&self, session: &Arc<Session>, channel: &Channel) -> Result<Option<Asked>, CommandError> {
         self.may_recover(session, channel)?;
         self.ask(session, channel)
@@ -314,9 +237,10 @@ impl Subscriptions {
             return Ok(Joined::Done(Recovering { is_whole, ..Recovering::nothing(channel) }));
         };
         let mut state = tail.lock();
-        let now = self.dispatcher.tails().now();
-        state.expire(now);
-        state.used = now;
+        let (tails, before) = (self.dispatcher.tails(), state.tail.bytes());
+        state.expire(tails.now());
+        tails.account(before, state.tail.bytes());
+        state.used = tails.now();
         let reach = state.tail.past(past);
         if matches!(reach, Reach::Ahead) && !has_caught_up {
             return Ok(Joined::Behind(confirmed));
@@ -390,19 +314,6 @@ impl Subscriptions {
             tail.until(|state| has(&state.tail) || (state.checks > checked && state.tail.is_live()));
         timeout_at(confirmed.until, caught_up).await.map_err(|_| SubscribeError::Unavailable.into())
     }
-}
-
-/// Takes the first publications: at least one, and no more than `most` bytes of others.
-fn take_part(past: &mut VecDeque<Arc<Publication>>, most: usize) -> Vec<Arc<Publication>> {
-    let (mut part, mut bytes) = (Vec::new(), 0);
-    while let Some(next) = past.front() {
-        bytes += next.payload.len() + FRAME_BYTES;
-        if !part.is_empty() && bytes > most {
-            break;
-        }
-        part.extend(past.pop_front());
-    }
-    part
 }
 
 impl Recovering {

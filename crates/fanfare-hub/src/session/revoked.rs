@@ -40,10 +40,13 @@ pub struct RevokedTokens {
 pub(crate) struct Index {
     users: HashMap<String, SystemTime>,
     ids: HashSet<String>,
+    /// The number of revocations that came so far.
+    came: u64,
 }
 
 impl Index {
     fn add(&mut self, tokens: &Tokens) {
+        self.came += 1;
         match tokens {
             Tokens::OfUser { user, issued_until } => {
                 let last = self.users.entry(user.clone()).or_insert(*issued_until);
@@ -110,11 +113,16 @@ impl RevokedTokens {
     /// Reads all revocations again and again. Never ends.
     pub(crate) async fn keep_loaded(self: Arc<Self>) {
         loop {
+            let before = self.index.read().came;
             let wait = match self.store.all().await {
                 Ok(all) => {
-                    let mut index = Index::default();
-                    all.iter().for_each(|revocation| index.add(&revocation.tokens));
-                    self.change(|known| *known = index);
+                    self.change(|known| {
+                        // One that came meanwhile may not be among those that were read: the next read has it.
+                        if known.came == before {
+                            *known = Index::default();
+                        }
+                        all.iter().for_each(|revocation| known.add(&revocation.tokens));
+                    });
                     self.end_sessions();
                     RELOAD_EVERY
                 }

@@ -31,7 +31,7 @@ pub(crate) struct Histories {
 struct Kept {
     epoch: Epoch,
     top: u64,
-    continues: Option<Position>,
+    continues: Vec<Position>,
     kept: Vec<(u64, String)>,
     /// Whether a publication's text is its tag `n` too.
     is_tagged: bool,
@@ -54,7 +54,7 @@ impl Kept {
                 found[found.len().saturating_sub(limit)..].to_vec()
             }
         };
-        Page { top: self.position(), publications, continues: self.continues }
+        Page { top: self.position(), publications, continues: self.continues.clone() }
     }
 
     fn publication(&self, channel: &Channel, offset: u64, text: &str) -> Arc<Publication> {
@@ -113,7 +113,7 @@ impl Histories {
         for kept in self.channels.lock().values_mut() {
             kept.kept.truncate(kept.kept.len() - lost);
             kept.top -= lost as u64;
-            kept.continues = Some(kept.position());
+            kept.continues.insert(0, kept.position());
             kept.epoch = Epoch(kept.epoch.0 + 1);
         }
     }
@@ -124,7 +124,7 @@ impl Histories {
             *kept = Kept {
                 epoch: Epoch(kept.epoch.0 + 1),
                 top: 0,
-                continues: None,
+                continues: Vec::new(),
                 kept: Vec::new(),
                 is_tagged: kept.is_tagged,
             };
@@ -166,7 +166,8 @@ impl Histories {
 
     fn of<T>(&self, channel: &Channel, change: impl FnOnce(&mut Kept) -> T) -> T {
         let mut channels = self.channels.lock();
-        let new = || Kept { epoch: Epoch(1), top: 0, continues: None, kept: Vec::new(), is_tagged: false };
+        let new =
+            || Kept { epoch: Epoch(1), top: 0, continues: Vec::new(), kept: Vec::new(), is_tagged: false };
         change(channels.entry(channel.clone()).or_insert_with(new))
     }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use fanfare_broker::BrokerConfig;
 use fanfare_core::{
     Backend, BrokerEvents, Heartbeat, Incarnation, Limits, Namespace, Namespaces, Outbox, Payload, Presence,
-    Publish, PublishError, Tracer, broker::ControlMessage,
+    Publish, PublishError, Revocations, Tracer, broker::ControlMessage,
 };
 use fanfare_hub::{ConnectRules, Dispatcher, Hub, HubMetrics, Kind, Peer};
 use prometheus::{Registry, proto::Metric};
@@ -30,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) histories: Option<Arc<Histories>>,
     /// The clients in its channels; `None`: those of the broker.
     pub(crate) presence: Option<Arc<dyn Presence>>,
+    /// The revoked tokens; `None`: those of the broker.
+    pub(crate) revocations: Option<Arc<dyn Revocations>>,
 }
 
 /// So rare that no test meets it by chance.
@@ -52,6 +54,7 @@ impl Default for Setup {
             tracer: None,
             histories: None,
             presence: None,
+            revocations: None,
         }
     }
 }
@@ -100,6 +103,7 @@ impl Setup {
             tracer,
             histories,
             presence,
+            revocations,
         } = self;
         let namespaces = Arc::new(Namespaces::new(namespace, named));
         let registry = Registry::new();
@@ -114,6 +118,9 @@ impl Setup {
         }
         if let Some(presence) = presence {
             backend.presence = presence;
+        }
+        if let Some(revocations) = revocations {
+            backend.revocations = revocations;
         }
         let outbox = backend.outbox.clone();
         let hub = Hub::start(dispatcher.clone(), backend, limits, metrics, tracer);

@@ -41,6 +41,7 @@ pub(super) fn error(error: &CommandError) -> Result<Error, Disconnect> {
         CommandError::Publish(PublishError::Forbidden(_))
         | CommandError::Subscribe(SubscribeError::Forbidden(_))
         | CommandError::NotPermitted(_)
+        | CommandError::OtherUsers
         | CommandError::NotGranted(_)
         | CommandError::NeedsSubscription(_)
         | CommandError::NeedsToken(_)

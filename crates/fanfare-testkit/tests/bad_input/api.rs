@@ -23,7 +23,7 @@ fn error(answer: &Answer) -> (String, String) {
 async fn a_wrong_body_gets_its_error() {
     let scene = Scene::with("").await;
     let bodies: Vec<(Vec<u8>, &str)> = vec![
-        (b"".to_vec(), "EOF"),
+        (b"".to_vec(), "it is empty"),
         (b"channel=other&data=x".to_vec(), "expected value at line 1"),
         (b"\xef\xbb\xbf{}".to_vec(), "expected value"),
         (b"{\"channel\":\"other\",\"data\":\"\xff\"}".to_vec(), "line 1"),

@@ -45,7 +45,7 @@ async fn every_refusal_has_status_and_sentence() {
         ),
         ("/admin", &[], 404, "/admin is kept by the server"),
         ("/API/publish", &[], 404, "/API is kept by the server"),
-        ("/live", &[], 404, "a channel of that name is at /ws/live"),
+        ("/live", &[], 404, "every channel is at /ws/CHANNEL"),
         ("//chat", &[], 404, "two slashes"),
         ("/a%20b", &[], 400, "visible characters only"),
         ("/ws/a%0Ab", &[], 400, "visible characters only"),

@@ -138,7 +138,9 @@ async fn each_refusal_has_a_line_with_its_reason() {
     let key = [("X-API-Key", KEY)];
     node.request("POST", "/api/publish?pl4nted", &key, pl4nted).await.is(400, "pl4nted-field");
     let call = [("message", "request refused"), ("method", "POST"), ("path", "/api/publish")];
-    says(&refusal(&node, 400).await, &[&call[..], &[("reason", "bad_request")]].concat());
+    let takes = r#"the body is not what /api/publish takes, {"channel", "data" or "b64data"}"#;
+    let bad = [("reason", "bad_request"), ("detail", takes)];
+    says(&refusal(&node, 400).await, &[&call[..], &bad].concat());
     node.request("POST", "/api/publish", &[("X-API-Key", "pl4nted-wrong-key")], pl4nted).await.is(401, "");
     says(&refusal(&node, 401).await, &[&call[..], &[("reason", "unauthorized")]].concat());
     let large = serde_json::json!({"channel": "chat", "data": "pl4nted".repeat(10_000)}).to_string();

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::{DEFLATE, KEY, client_frame, decode, decode_pieces, deflated, error_of, fragmented, text};
 use crate::deflate::{Compressor, MAX_AT_ONCE, MIN_COMPRESSED};
+use crate::frame::encoded_len;
 use crate::{Config, Decoder, Event, FrameHead, MessageKind, Opcode, ProtocolError, Role, encode};
 
 fn client_text(payload: &[u8]) -> Vec<u8> {
@@ -159,7 +160,7 @@ proptest! {
         for payload in payloads {
             let mut frame = Vec::new();
             encode::compressed(&mut frame, MessageKind::Binary, &payload, &mut compressor);
-            prop_assert!(frame.len() <= encode::message_len(payload.len()));
+            prop_assert!(frame.len() <= encoded_len(payload.len(), false));
             prop_assert_eq!(decode(&reader, &frame), (vec![Event::Binary(payload.into())], None));
         }
     }

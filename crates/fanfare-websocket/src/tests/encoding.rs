@@ -1,7 +1,7 @@
 //! Frames on the wire.
 
 use super::{CLIENT, KEY, decode, text};
-use crate::{CloseCode, CloseFrame, Event, FrameHead, MessageKind, Opcode, encode};
+use crate::{CloseCode, CloseFrame, Event, FrameHead, MessageKind, Opcode, encode, frame::encoded_len};
 
 fn encoded(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
@@ -28,7 +28,7 @@ fn the_length_takes_the_fewest_bytes() {
     for length in [0, 1, 125, 126, 127, 255, 256, 65_535, 65_536, 70_000] {
         let payload = vec![b'x'; length];
         let frame = encoded(|out| encode::message(out, MessageKind::Text, &payload));
-        assert_eq!(frame.len(), encode::message_len(length));
+        assert_eq!(frame.len(), encoded_len(length, false));
         assert_eq!(decode(&CLIENT, &frame), (vec![Event::Text(payload.into())], None));
     }
 }

@@ -4,8 +4,8 @@
 //! at once. A node starts without mistakes or not at all.
 //!
 //! - [`raw`]: every key, once; [`declare`]: the macro that makes names, reading and showing of it
-//! - [`shape`]: the forms of values; `words`: addresses, names and secrets
-//! - `file`, `env`: the sources (flags come from [`crate::cli`]); `facts`: the machine, for defaults; `load`: all of them
+//! - [`shape`]: the forms of values; `choices`, `words`: words, addresses, names and secrets
+//! - `file` with `syntax`, `env`: the sources (flags come from [`crate::cli`]); `facts`: the machine, for defaults; `load`: all of them
 //! - `auth`, [`tls`], `tracing`: keys and rules of `[auth]`, of TLS and of `[tracing]`; `listeners`: rules about addresses
 //! - `broker`: its URLs; `sentinels`: the login for Sentinels; `cluster`: the prefix in a Redis Cluster
 //! - `validate`: rules between keys; `node_config`, `log`: the values that a node runs with
@@ -15,6 +15,7 @@
 
 mod auth;
 mod broker;
+mod choices;
 mod cluster;
 pub mod declare;
 mod env;
@@ -34,6 +35,7 @@ pub mod schema;
 mod sentinels;
 pub mod shape;
 pub mod show;
+mod syntax;
 pub mod tls;
 mod tracing;
 mod validate;

@@ -20,6 +20,14 @@ pub enum Place {
     Default,
 }
 
+impl Place {
+    /// The line of the byte `at` of the text of the file at `path`.
+    pub(super) fn in_file(path: &Arc<str>, text: &str, at: usize) -> Self {
+        let before = text.get(..at).unwrap_or(text);
+        Self::File { path: Arc::clone(path), line: 1 + before.matches('\n').count() }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

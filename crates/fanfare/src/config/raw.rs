@@ -21,9 +21,12 @@ use super::{
     Facts, LogFormat,
     auth::words::{COOKIE, EXPECTED, HMAC_ALGORITHM, HMAC_SECRET, PUBLIC_KEY, PublicKeyFile, RSA_ALGORITHM},
     broker::{Broker, SENTINEL_PASSWORD, SENTINEL_USER},
+    choices::{
+        ACCESS, CHANNEL_ACCESS, FORMAT, LEVEL, ON_INTERRUPTION, PROXY_PROTOCOL, RECOVERY, SLOW_CLIENT,
+    },
     declare::{Applies, Key, Line, Reader, keys},
     place::{Sourced, Value},
-    shape::{Choice, Count, List, Shape, Size, Span, Switch},
+    shape::{Count, List, Shape, Size, Span, Switch},
     tls::words::{CA, CERT, CertFile, KEY, KeyFile},
     tracing::words::{
         ENDPOINT, Endpoint, HEADER, PROTOCOL, Ratio, SERVICE_NAME, TracingHeader, TracingProtocol,
@@ -369,71 +372,9 @@ keys! {
     }
 }
 
-const LEVEL: Choice<LevelFilter> = Choice {
-    words: &[
-        ("error", LevelFilter::ERROR),
-        ("warn", LevelFilter::WARN),
-        ("info", LevelFilter::INFO),
-        ("debug", LevelFilter::DEBUG),
-        ("trace", LevelFilter::TRACE),
-    ],
-};
-
-const FORMAT: Choice<LogFormat> =
-    Choice { words: &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)] };
-
-const PROXY_PROTOCOL: Choice<ProxyProtocol> = Choice {
-    words: &[
-        ("none", ProxyProtocol::None),
-        ("proxy", ProxyProtocol::Proxy),
-        ("x-forwarded-for", ProxyProtocol::ForwardedFor),
-    ],
-};
-
-const ACCESS: Choice<Access> = Choice {
-    words: &[("anonymous", Access::Anonymous), ("token", Access::Token), ("server", Access::Server)],
-};
-
-const CHANNEL_ACCESS: Choice<Access> = Choice {
-    words: &[
-        ("anonymous", Access::Anonymous),
-        ("token", Access::Token),
-        ("subscriber", Access::Subscriber),
-        ("server", Access::Server),
-    ],
-};
-
-const RECOVERY: Choice<RecoveryMode> =
-    Choice { words: &[("stream", RecoveryMode::Stream), ("cache", RecoveryMode::Cache)] };
-const SLOW_CLIENT: Choice<SlowClient> =
-    Choice { words: &[("disconnect", SlowClient::Disconnect), ("conflate", SlowClient::Conflate)] };
-const ON_INTERRUPTION: Choice<OnInterruption> =
-    Choice { words: &[("stay", OnInterruption::Stay), ("close", OnInterruption::Close)] };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_of_a_section_stand_together() {
-        for keys in [Raw::KEYS, RawNamespace::KEYS] {
-            let mut sections: Vec<_> = keys.iter().map(|key| key.section_and_name().0).collect();
-            sections.dedup();
-            let mut unique = sections.clone();
-            unique.sort_unstable();
-            unique.dedup();
-            assert_eq!(unique.len(), sections.len(), "{sections:?}");
-        }
-        assert_eq!(Raw::KEYS.first().map(|key| key.section_and_name().0), Some(""));
-    }
-
-    #[test]
-    fn every_variable_is_of_one_key() {
-        let mut variables: Vec<_> = Raw::KEYS.iter().map(Key::variable).collect();
-        variables.sort();
-        variables.dedup();
-        assert_eq!(variables.len(), Raw::KEYS.len());
-        assert!(variables.contains(&"FANFARE_LIMITS__MESSAGE_BYTES".to_owned()));
-        assert!(variables.contains(&"FANFARE_NODE".to_owned()));
+impl Raw {
+    /// The sections of the file.
+    pub(super) fn sections() -> impl Iterator<Item = &'static str> {
+        Self::KEYS.iter().map(|key| key.section_and_name().0).filter(|section| !section.is_empty())
     }
 }

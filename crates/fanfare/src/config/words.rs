@@ -219,6 +219,9 @@ pub(super) const NETWORK: Text<IpNet> = Text {
         let network = address.or_else(|_| text.parse::<IpNet>());
         network.map(|network| network.trunc()).map_err(|_| match text {
             "localhost" => "write \"127.0.0.1\" and \"::1\"".into(),
+            _ if text.split('/').next().is_some_and(|address| address.parse::<IpAddr>().is_ok()) => {
+                "behind the `/` is a number of bits, at most 32, or 128 with IPv6".into()
+            }
             _ => "names are not resolved: write the address".into(),
         })
     },

@@ -3,11 +3,10 @@
 -- KEYS: meta and stream of the channel.
 -- ARGV: 1 an epoch for a channel that has none, 2 the seconds of meta, 3 'after' or 'before', 4 the offset after which
 --   or before which, 5 the most publications, 6 the bytes after which the answer ends.
--- Answer: epoch, top, the entries in the order in which they were read, each with its id; then the epoch before, and its
---   last offset ('': this epoch does not go on from another).
+-- Answer: epoch, top, the entries in the order in which they were read, each with its id; then the epochs before.
 
 local meta, stream, most, bytes = KEYS[1], KEYS[2], tonumber(ARGV[5]), tonumber(ARGV[6])
-local known = redis.call('HMGET', meta, 'e', 't', 'p', 'b')
+local known = redis.call('HMGET', meta, 'e', 't')
 local epoch, top = known[1], tonumber(known[2] or 0)
 if not epoch then
   epoch, top = ARGV[1], 0
@@ -37,4 +36,4 @@ while #found < most and read < bytes do
   end
   if #entries < count then break end
 end
-return {epoch, string.format('%.0f', top), found, known[3] or '', known[4] or '0'}
+return {epoch, string.format('%.0f', top), found, epochs_before(meta)}

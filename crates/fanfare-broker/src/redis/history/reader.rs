@@ -21,7 +21,7 @@ use crate::redis::{
     names::Names,
 };
 
-const READ: &str = concat!(include_str!("begin.lua"), include_str!("read.lua"));
+const READ: &str = concat!(include_str!("begin.lua"), include_str!("before.lua"), include_str!("read.lua"));
 const TOPS: &str = concat!(include_str!("begin.lua"), include_str!("tops.lua"));
 
 /// The most connections that read.
@@ -49,7 +49,7 @@ pub(crate) struct RedisHistory {
 /// One answer.
 struct Answer {
     top: Position,
-    continues: Option<Position>,
+    continues: Vec<Position>,
     /// In the order of the read.
     publications: Vec<Arc<Publication>>,
 }
@@ -77,15 +77,12 @@ impl RedisHistory {
         eval.arg(READ).arg(2).arg(self.names.meta(channel).concat()).arg(self.names.stream(channel).concat());
         eval.arg(&candidate()).arg(META_TTL.as_secs()).arg(direction).arg(offset);
         eval.arg(limit.min(MOST)).arg(ANSWER);
-        let (epoch, top, entries, before, last): (Vec<u8>, u64, Vec<Entry>, Vec<u8>, u64) =
+        let (epoch, top, entries, before): (Vec<u8>, u64, Vec<Entry>, Vec<u8>) =
             self.commands.run(connection, "EVAL of a read", &eval).await.map_err(HistoryError)?;
         let epoch = epoch_of(&epoch)?;
         let decode = |entry| publication(channel, epoch, entry, &self.clock);
         let publications = entries.into_iter().map(decode).collect::<Option<_>>().ok_or_else(malformed)?;
-        let continues = match before.is_empty() {
-            true => None,
-            false => Some(Position { epoch: epoch_of(&before)?, offset: last }),
-        };
+        let continues = before.chunks(16).map(position_of).collect::<Result<_, _>>()?;
         Ok(Answer { top: Position { epoch, offset: top }, continues, publications })
     }
 
@@ -191,6 +188,13 @@ fn candidate() -> [u8; 8] {
 
 fn epoch_of(bytes: &[u8]) -> Result<Epoch, HistoryError> {
     bytes.try_into().map(|bytes| Epoch(u64::from_be_bytes(bytes))).map_err(|_| malformed())
+}
+
+/// A position in 16 bytes.
+fn position_of(bytes: &[u8]) -> Result<Position, HistoryError> {
+    let (epoch, offset) = bytes.split_at_checked(8).ok_or_else(malformed)?;
+    let offset = offset.try_into().map_err(|_| malformed())?;
+    Ok(Position { epoch: epoch_of(epoch)?, offset: u64::from_be_bytes(offset) })
 }
 
 fn malformed() -> HistoryError {

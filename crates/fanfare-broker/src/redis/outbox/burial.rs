@@ -53,9 +53,10 @@ impl RedisOutbox {
             }
         }
         tracing::info!(%node, "channels of a dead node were vacated for the events");
-        let mut remove = redis::cmd("HDEL");
-        remove.arg(names.occupying()).arg(node.to_string());
-        self.run(connection, "HDEL", &remove).await
+        let mut remove = redis::pipe();
+        remove.cmd("HDEL").arg(names.occupying()).arg(node.to_string()).ignore();
+        self.presence.note_removal(std::iter::once(node), &mut remove);
+        self.commands.run_all(connection, "HDEL or DEL", &remove).await.map_err(OutboxError)
     }
 
     /// Takes a node out of these channels. Whether it is dead.
@@ -75,7 +76,8 @@ impl RedisOutbox {
             let subject = Subject { names, node, channel };
             pipeline.add_command(script.call(subject, &[names.heartbeat_of(node)]));
         }
-        let buried = self.commands.run_all(connection, "SCRIPT LOAD or EVALSHA", &pipeline).await;
+        self.presence.note_removal(std::iter::once(node), &mut pipeline);
+        let buried = self.commands.run_all(connection, "SCRIPT LOAD, EVALSHA or DEL", &pipeline).await;
         let buried: Vec<Buried> = buried.map_err(OutboxError)?;
         let mut is_dead = true;
         for (channel, buried) in channels.iter().zip(buried) {

@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - A change stays until Redis took it, and the newest one of a client counts.
-//! - Whoever waits for a channel's changes is told when the batch with all of them was written, or was not.
+//! - Whoever waits for a channel's changes is told when the batch with all of them was written, or was not. While Redis
+//!   refuses changes nobody waits for them.
 //! - A channel makes events from the first member on that makes some, or from the first call that says that the node
 //!   occupies it. It does so until it was written that the node does not occupy it any more. The node occupies it while it
 //!   has clients there, or entries.
@@ -39,6 +40,8 @@ struct State {
     waiting: HashMap<Channel, Vec<Waiter>>,
     /// The channels whose changes are being written, and those that wait for it.
     writing: HashMap<Channel, Vec<Waiter>>,
+    /// Whether Redis did not take the last changes.
+    is_refused: bool,
     /// The channels that make events.
     told: HashSet<Channel>,
     /// Those of them in which the node has clients.
@@ -107,9 +110,12 @@ impl Local {
         self.changed.notify_one();
     }
 
-    /// Ends once the changes of a channel were tried to be written; `None` where all were written.
+    /// Ends once the changes of a channel were tried to be written; `None` where all were written, or Redis refuses them.
     pub(super) fn entered(&self, channel: &Channel) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let State { changes, waiting, writing, .. } = &mut *self.state.lock();
+        let State { changes, waiting, writing, is_refused, .. } = &mut *self.state.lock();
+        if *is_refused {
+            return None;
+        }
         let waiters = if changes.contains_key(channel) {
             waiting.entry(channel.clone()).or_default()
         } else {
@@ -121,11 +127,17 @@ impl Local {
     }
 
     /// The changes that were taken are written, or were not.
-    pub(super) fn tried(&self) {
-        self.state.lock().writing = HashMap::new();
+    pub(super) fn tried(&self, is_written: bool) {
+        let mut state = self.state.lock();
+        state.writing = HashMap::new();
+        state.is_refused = !is_written;
+        drop(state);
+        if !is_written {
+            self.give_up();
+        }
     }
 
-    /// Redis is away: nobody waits for it.
+    /// Redis is away, or refuses changes: nobody waits for it.
     pub(super) fn give_up(&self) {
         self.state.lock().waiting = HashMap::new();
     }
@@ -145,22 +157,29 @@ impl Local {
         Some(left)
     }
 
-    /// Takes the changes of some channels, of about `most` clients.
+    /// Takes changes of at most `most` clients.
     pub(super) fn take(&self, most: usize) -> Vec<Change> {
         let mut state = self.state.lock();
         let (mut taken, mut clients) = (Vec::new(), 0);
         while clients < most
-            && let Some((channel, changed)) = state.changes.pop_first()
+            && let Some((channel, mut changed)) = state.changes.pop_first()
         {
+            let rest = changed.split_off(changed.len().min(most - clients));
             clients += changed.len().max(1);
-            let is_occupied = state.is_occupied(&channel);
+            let mut is_occupied = state.is_occupied(&channel);
             let entries = state.channels.get(&channel);
             let field = |client| (client, entries.and_then(|entries| entries.get(&client)).cloned());
             let fields = changed.into_iter().map(field).collect();
-            let waiters = state.waiting.remove(&channel).unwrap_or_default();
-            state.writing.insert(channel.clone(), waiters);
-            if is_occupied == Some(false) {
-                state.told.remove(&channel);
+            if rest.is_empty() {
+                let waiters = state.waiting.remove(&channel).unwrap_or_default();
+                state.writing.insert(channel.clone(), waiters);
+                if is_occupied == Some(false) {
+                    state.told.remove(&channel);
+                }
+            } else {
+                // It is vacated after its last member left.
+                is_occupied = is_occupied.map(|_| true);
+                state.changes.insert(channel.clone(), rest);
             }
             taken.push(Change { channel, fields, is_occupied });
         }
@@ -185,9 +204,10 @@ impl Local {
         state.channels.keys().map(|channel| (channel.clone(), state.told.contains(channel))).collect()
     }
 
-    /// Whether a channel makes events.
-    pub(super) fn tells_any(&self) -> bool {
-        !self.state.lock().told.is_empty()
+    /// Whether this node has anything in Redis, or is to write something.
+    pub(super) fn has_any(&self) -> bool {
+        let state = self.state.lock();
+        !state.channels.is_empty() || !state.told.is_empty()
     }
 
     /// All entries of a channel are to be written again.
@@ -274,11 +294,32 @@ mod tests {
         local.take(1);
         let mut second = of(&a);
         assert!(!is_told(&mut first) && !is_told(&mut second));
-        local.tried();
+        local.tried(true);
         assert!(is_told(&mut first) && is_told(&mut second) && !is_told(&mut other));
         assert!(local.entered(&a).is_none());
         local.give_up();
         assert!(is_told(&mut other));
+    }
+
+    #[test]
+    fn nobody_waits_while_redis_refuses() {
+        let local = Local::new(IntGauge::new("held", "held").unwrap());
+        let [a, b] = ["a", "b"].map(|name| Channel::new(name).unwrap());
+        let mut cx = Context::from_waker(Waker::noop());
+        local.enter(&a, &entry(1));
+        local.enter(&b, &entry(1));
+        let refused = local.take(1);
+        let waiting = [&a, &b].map(|channel| Box::pin(local.entered(channel).unwrap()));
+        local.tried(false);
+        for mut told in waiting {
+            assert!(told.as_mut().poll(&mut cx).is_ready());
+        }
+        local.put_back(refused);
+        assert!(local.entered(&a).is_none() && local.entered(&b).is_none());
+        local.take(1);
+        assert!(local.entered(&a).is_none(), "it is being tried again");
+        local.tried(true);
+        assert!(local.entered(&a).is_none() && local.entered(&b).is_some());
     }
 
     #[test]
@@ -300,13 +341,38 @@ mod tests {
         local.leave(&told, client(1));
         let vacated = local.take(10);
         assert_eq!(vacated.first().unwrap().is_occupied, Some(false));
-        assert!(!local.tells_any());
+        assert!(local.state.lock().told.is_empty());
         local.put_back(vacated);
         assert_eq!(occupied(&local), [(told.clone(), Some(false))], "a change stays until it is written");
         local.occupy(&told, true);
         local.take(10);
         local.write_all_again();
         assert_eq!(occupied(&local), [(quiet, None), (told, Some(true))]);
+    }
+
+    #[test]
+    fn a_large_channel_is_written_in_parts() {
+        let local = Local::new(IntGauge::new("held", "held").unwrap());
+        local.members_of(Box::new(|_| true));
+        let channel = Channel::new("a").unwrap();
+        (0..25).for_each(|session| local.enter(&channel, &entry(session)));
+        let waits = local.entered(&channel).unwrap();
+        let taken = |local: &Local| {
+            let changes = local.take(10);
+            let [change] = &changes[..] else { panic!("{changes:?}") };
+            (change.fields.len(), change.is_occupied)
+        };
+        assert_eq!([taken(&local), taken(&local)], [(10, Some(true)); 2]);
+        local.tried(true);
+        let (mut told, mut cx) = (Box::pin(waits), Context::from_waker(Waker::noop()));
+        assert!(told.as_mut().poll(&mut cx).is_pending(), "five are not written");
+        assert_eq!(taken(&local), (5, Some(true)));
+        local.tried(true);
+        assert!(told.as_mut().poll(&mut cx).is_ready());
+        (0..25).for_each(|session| drop(local.leave(&channel, client(session))));
+        let left = [taken(&local), taken(&local), taken(&local)];
+        assert_eq!(left, [(10, Some(true)), (10, Some(true)), (5, Some(false))], "vacated at last");
+        assert!(local.take(10).is_empty() && !local.has_any());
     }
 
     #[test]

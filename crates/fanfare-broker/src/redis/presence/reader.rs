@@ -7,7 +7,7 @@
 //!   tells the node. In a channel that makes events a script removes the entry, and makes the event.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, OnceLock},
 };
 
@@ -16,6 +16,7 @@ use fanfare_core::{
     broker::BrokerState,
     presence::{Entered, OnRemoved, PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
 };
+use redis::Pipeline;
 
 use super::{local::Local, value};
 use crate::{
@@ -91,7 +92,8 @@ impl RedisPresence {
         for ghost in &ghosts {
             remove.cmd("HDEL").arg(&key).arg(ghost.client.to_string());
         }
-        match self.commands.run_all::<Vec<bool>>(connection, "HDEL", &remove).await {
+        self.note_removal(ghosts.iter().map(|ghost| ghost.client.node), &mut remove);
+        match self.commands.run_all::<Vec<bool>>(connection, "HDEL or DEL", &remove).await {
             Ok(removed) => {
                 let Some(tell) = self.removed.get() else { return };
                 let mine = ghosts.into_iter().zip(removed).filter(|(_, is_removed)| *is_removed);
@@ -115,7 +117,8 @@ impl RedisPresence {
             let field = std::iter::once((ghost.client.to_string(), &[][..]));
             remove.add_command(self.scripts.noting(subject, None, field, 0));
         }
-        let names = "SCRIPT LOAD or EVALSHA";
+        self.note_removal(ghosts.iter().map(|ghost| ghost.client.node), &mut remove);
+        let names = "SCRIPT LOAD, EVALSHA or DEL";
         match self.commands.run_all::<Vec<(u64, u64)>>(connection, names, &remove).await {
             Ok(removed) => {
                 self.metrics.events_dropped(removed.iter().map(|(dropped, _)| dropped).sum());
@@ -124,6 +127,13 @@ impl RedisPresence {
                 mine.for_each(|(ghost, _)| tell(channel, ghost));
             }
             Err(error) => tracing::debug!(%error, %channel, "entries of a dead node were not removed"),
+        }
+    }
+
+    /// Lets these nodes, whose entries are removed ahead of it, write them again: one may have stood still only.
+    pub(crate) fn note_removal(&self, nodes: impl Iterator<Item = Incarnation>, pipeline: &mut Pipeline) {
+        for node in nodes.collect::<HashSet<_>>() {
+            pipeline.cmd("DEL").arg(self.names.present(node)).ignore();
         }
     }
 

@@ -4,7 +4,8 @@
 //! - Changes are written in batches, one pipeline at a time, in their order. A batch that failed is written again.
 //! - The expiry of a channel's hash is refreshed by each node that holds an entry in it. A hash that is gone is written
 //!   anew.
-//! - After the publisher connected again, which it does when Redis was started anew, all entries are written again.
+//! - After the publisher connected again, which it does when Redis was started anew, all entries are written again. So
+//!   they are after another node removed some: it removes a note of this node behind them.
 //! - The changes of a channel that makes events are written by a script, which tells them in the same step.
 //! - The entries of such a channel outlive their node until a burial tells that they are gone.
 
@@ -85,7 +86,7 @@ impl PresenceWriter {
                 self.write_changes().await?;
                 self.write_ends().await?;
                 if next_look <= Instant::now() {
-                    self.look_for_burial().await?;
+                    self.look_for_removal().await?;
                     next_look = Instant::now() + LOOK_EVERY;
                 }
                 if next_refresh <= Instant::now() {
@@ -118,7 +119,7 @@ impl PresenceWriter {
             changes.iter().for_each(|change| self.add(change, &mut pipeline));
             let names = "HSET, HDEL, EXPIRE, SCRIPT LOAD or EVALSHA";
             let written = self.carry_out::<Vec<(u64, u64)>>(names, &pipeline).await;
-            self.local.tried();
+            self.local.tried(written.is_ok());
             match written {
                 Ok(told) => self.count_dropped(told.iter().map(|(dropped, _)| dropped).sum()),
                 Err(error) => {
@@ -187,19 +188,21 @@ impl PresenceWriter {
         Ok(())
     }
 
-    /// Writes everything again where another node took this one for dead, since it was frozen for long.
-    async fn look_for_burial(&self) -> Result<(), String> {
-        if self.local.tells_any() && self.is_buried().await? {
+    /// Writes everything again where another node took this one for dead, since it stood still for long.
+    async fn look_for_removal(&self) -> Result<(), String> {
+        if !self.local.has_any() {
+            return Ok(());
+        }
+        let (key, seconds) = (self.names.present(self.node), TIME_TO_LIVE.as_secs());
+        let (mut look, mut note) = (redis::pipe(), redis::pipe());
+        look.cmd("EXPIRE").arg(&key).arg(seconds);
+        let (is_there,): (bool,) = self.carry_out("EXPIRE", &look).await?;
+        if !is_there {
+            note.cmd("SET").arg(&key).arg(1).arg("EX").arg(seconds).ignore();
+            self.carry_out::<()>("SET", &note).await?;
             self.local.write_all_again();
         }
         Ok(())
-    }
-
-    async fn is_buried(&self) -> Result<bool, String> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("HMGET").arg(self.names.occupying()).arg(self.node.to_string());
-        let (listed,): (Vec<Option<String>>,) = self.carry_out("HMGET", &pipeline).await?;
-        Ok(listed.iter().all(Option::is_none))
     }
 
     async fn carry_out<T: redis::FromRedisValue>(

@@ -12,8 +12,9 @@
 -- Meta: 'e' the epoch, 't' the newest offset, and for each incarnation that published within the last hour the seconds,
 -- the sequence and the offset of its last publish, as in 1700000000:0000000000000005:17. 'r' is the run of the server that
 -- wrote it last. Another run may have lost the newest entries: its first publish begins an epoch, which goes on from the
--- offset 'b' of the epoch 'p'. Where Sentinels had another master in between, this server may be an older one that came
--- back, without all that the other one took: then 'p' is zero, an epoch that nobody knows.
+-- offset 'b' of the epoch 'p' ('o': and from three more at most). Where Sentinels had another master in between, this
+-- server may be an older one that came back, without all that the other one took: then 'p' is zero, an epoch that nobody
+-- knows.
 --
 -- The first command that writes is one that Redis refuses where it has no memory left, or is a replica. A channel that
 -- this user must not publish on is looked at before (from Redis 7 on).
@@ -86,7 +87,9 @@ elseif run ~= '' and known[4] ~= run then
   before, now = tonumber(before), tonumber(now)
   local is_next = not before or not now or now - before <= 1
   if known[4] and (was ~= is or not is_next) then
-    call('HSET', meta, 'p', is_next and epoch or string.rep('\0', 8), 'b', top, 'e', ARGV[7], 'r', run)
+    local from = is_next and epoch or string.rep('\0', 8)
+    local all = from .. struct.pack('>I8', top) .. (is_next and string.sub(epochs_before(meta), 1, 48) or '')
+    call('HSET', meta, 'p', from, 'b', top, 'o', all, 'e', ARGV[7], 'r', run)
     epoch = ARGV[7]
   elseif not before or now and now > before then
     -- A reader notes the run alone, and another node may have connected when the Sentinels' epoch was lower.

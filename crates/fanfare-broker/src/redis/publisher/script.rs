@@ -26,7 +26,7 @@ use crate::redis::{
 /// How Redis says that it does not have the script.
 pub(super) const MISSING: &str = "NOSCRIPT";
 
-const TEXT: &str = include_str!("publish.lua");
+const TEXT: &str = concat!(include_str!("../history/before.lua"), include_str!("publish.lua"));
 /// The characters of a run that are kept: enough to tell runs apart. Those of 64 bits, as in `history/read.lua`.
 const RUN: usize = 16;
 /// The number of different texts. Redis keeps each until it is restarted.

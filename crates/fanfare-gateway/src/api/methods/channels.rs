@@ -56,7 +56,7 @@ pub(crate) struct ChannelInfo {
 impl Method for Channels {
     const NAME: &'static str = "channels";
     const SUMMARY: &'static str = "The channels with a subscriber";
-    const TAKES: &'static str = "and if wanted {\"pattern\"}";
+    const TAKES: &'static str = "{}, if wanted with \"pattern\"";
     type Result = Found;
 
     async fn call(self, call: &Call<'_>) -> Result<Found, ApiError> {

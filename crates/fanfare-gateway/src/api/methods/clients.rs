@@ -27,10 +27,10 @@ pub(super) struct Named {
     pub(super) channel: Option<String>,
 }
 
-/// A client id of a request, and its node.
-pub(super) fn client(text: Option<&str>) -> Result<Option<Incarnation>, ApiError> {
+/// The node of a client that a field of a request names.
+pub(super) fn node_of(field: &str, text: Option<&str>) -> Result<Option<Incarnation>, ApiError> {
     let parsed = text.map(str::parse::<ClientId>).transpose();
-    let client = parsed.map_err(|error| ApiError::Field(format!("client: {error}")))?;
+    let client = parsed.map_err(|error| ApiError::Field(format!("{field}: {error}")))?;
     Ok(client.map(|client| client.node))
 }
 
@@ -41,7 +41,9 @@ pub(super) fn selection(named: Named) -> Result<Selection, ApiError> {
     let session = session.filter(|session| !session.is_empty());
     let is_one = client.is_some() || session.is_some();
     if !is_one && user.as_deref().is_none_or(str::is_empty) && channel.is_none() {
-        return Err(ApiError::Field("the body names no clients: send client, session or user".into()));
+        let sentence =
+            "the body names no clients: send client, session or user; disconnect takes channel too";
+        return Err(ApiError::Field(sentence.into()));
     }
     let user = user.filter(|user| !is_one || !user.is_empty());
     Ok(Selection { client, session, user, channel })
@@ -49,7 +51,7 @@ pub(super) fn selection(named: Named) -> Result<Selection, ApiError> {
 
 /// Asks all nodes, or that of a client.
 pub(super) async fn ask(call: &Call<'_>, of: &Selection, question: call::Call) -> Result<Gathered, ApiError> {
-    let only = client(of.client.as_deref())?;
+    let only = node_of("client", of.client.as_deref())?;
     Ok(call.gateway.hub.calls.ask(question, &call.gateway.cluster.nodes(), only).await)
 }
 

@@ -104,7 +104,7 @@ fn page(gathered: Gathered, limit: usize) -> Page {
 impl Method for Connections {
     const NAME: &'static str = "connections";
     const SUMMARY: &'static str = "The connections of all nodes, in pages";
-    const TAKES: &'static str = "and if wanted {\"user\", \"channel\", \"after\", \"limit\"}";
+    const TAKES: &'static str = "{}, if wanted with \"user\", \"channel\", \"after\", \"limit\"";
     type Result = Page;
 
     async fn call(self, call: &Call<'_>) -> Result<Page, ApiError> {
@@ -112,7 +112,7 @@ impl Method for Connections {
         if !(1..=MOST).contains(&limit) {
             return Err(ApiError::Field(format!("limit is {limit}, and must be 1 to {MOST}")));
         }
-        clients::client(self.after.as_deref())?;
+        clients::node_of("after", self.after.as_deref())?;
         self.channel.as_deref().map(Channel::new).transpose()?;
         let limit = limit as usize;
         let of = Selection { user: self.user, channel: self.channel, ..Selection::default() };

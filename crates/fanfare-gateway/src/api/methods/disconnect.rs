@@ -82,7 +82,7 @@ impl Method for Disconnect {
     async fn call(self, call: &Call<'_>) -> Result<Clients, ApiError> {
         unsupported::refuse([("all_users", &self.all_users)])?;
         let except = self.whitelist.unwrap_or_default();
-        except.iter().try_for_each(|client| clients::client(Some(client)).map(drop))?;
+        except.iter().try_for_each(|client| clients::node_of("whitelist", Some(client)).map(drop))?;
         self.channel.as_deref().map(Channel::new).transpose()?;
         let frame = self.disconnect.unwrap_or_default();
         let code = self.code.or(frame.code.filter(|code| *code != 0)).unwrap_or(CODE.into());

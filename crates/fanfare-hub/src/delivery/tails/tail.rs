@@ -35,8 +35,8 @@ pub(crate) struct Tail {
     epoch: Option<Epoch>,
     /// The offset of the newest publication that subscribers got.
     top: u64,
-    /// See [`Page::continues`]; the outer `None`: no read told it.
-    continues: Option<Option<Position>>,
+    /// See [`Page::continues`]; `None`: no read told it.
+    continues: Option<Vec<Position>>,
     /// The tail heals until the top is here.
     goal: u64,
     /// The goal when the read that is under way was asked.
@@ -203,11 +203,11 @@ impl Tail {
             return;
         }
         self.awaits_read = false;
-        if self.epoch == Some(top.epoch) || self.goes_on(top, continues) {
+        if self.epoch == Some(top.epoch) || self.goes_on(top, &continues) {
             self.goal = self.goal.max(top.offset);
             self.skip_lost(&publications, self.asked.max(top.offset), effects);
         } else {
-            self.restart(top, continues, effects);
+            self.restart(top, &continues, effects);
             publications.clear();
         }
         self.continues = Some(continues);
@@ -218,9 +218,9 @@ impl Tail {
     }
 
     /// Goes on under another epoch, if all that subscribers got is in the history still.
-    fn goes_on(&mut self, top: Position, continues: Option<Position>) -> bool {
-        let is_there =
-            continues.is_some_and(|last| self.epoch == Some(last.epoch) && self.top <= last.offset);
+    fn goes_on(&mut self, top: Position, continues: &[Position]) -> bool {
+        let has_all = |last: &Position| self.epoch == Some(last.epoch) && self.top <= last.offset;
+        let is_there = continues.iter().any(has_all);
         if is_there {
             self.epoch = Some(top.epoch);
             // Publications that were known beyond the top may have been lost.
@@ -229,14 +229,15 @@ impl Tail {
         is_there
     }
 
-    /// The history was lost, or its end was, and goes on under another epoch. What goes on from an epoch before, and is
-    /// older, is not delivered: subscribers may have had it.
-    fn restart(&mut self, top: Position, continues: Option<Position>, effects: &mut Effects) {
+    /// The history was lost, or its end was, and goes on under another epoch. What is from before it left the epoch of the
+    /// subscribers is not delivered, or where that is not known, from before this epoch: subscribers may have had it.
+    fn restart(&mut self, top: Position, continues: &[Position], effects: &mut Effects) {
         self.tell(effects);
         self.kept.restart();
+        let ours = continues.iter().find(|last| self.epoch == Some(last.epoch));
+        let came_back = self.continues.iter().flatten().find(|last| last.epoch == top.epoch);
+        self.top = ours.or(continues.first()).or(came_back).map_or(0, |last| last.offset);
         self.epoch = Some(top.epoch);
-        let came_back = self.continues.flatten().filter(|last| last.epoch == top.epoch);
-        self.top = continues.or(came_back).map_or(0, |last| last.offset);
         self.goal = top.offset;
         self.mark_gap(effects);
     }
@@ -347,14 +348,14 @@ impl Tail {
         self.epoch.map(|epoch| Position { epoch, offset: self.top })
     }
 
-    /// The offset of a position of this epoch, or of the one before as far as the history goes on from it.
+    /// The offset of a position of this epoch, or of one before as far as the history goes on from it.
     pub(crate) fn offset_of(&self, position: Position) -> Option<u64> {
-        let is_known = |last: Position| last.epoch == position.epoch && position.offset <= last.offset;
-        let is_ours = self.epoch == Some(position.epoch) || self.continues.flatten().is_some_and(is_known);
+        let is_known = |last: &Position| last.epoch == position.epoch && position.offset <= last.offset;
+        let is_ours = self.epoch == Some(position.epoch) || self.continues.iter().flatten().any(is_known);
         is_ours.then_some(position.offset)
     }
 
-    /// Whether a read told from which epoch this one goes on, if from any.
+    /// Whether a read told from which epochs this one goes on, if from any.
     pub(crate) fn knows_origin(&self) -> bool {
         self.continues.is_some()
     }

@@ -34,6 +34,7 @@ impl<S: Shape> Shape for List<S> {
                 words = items_of(text).into_iter().map(word).collect();
                 &words
             }
+            Value::Other(_) => return self.fault(given, None),
             other => return self.fault(given, Some(format!("in brackets: [{}]", self.item.found(other)))),
         };
         if items.len() < self.min {

@@ -138,7 +138,7 @@ fn a_syntax_error_hides_only_its_line() {
 #[test]
 fn a_key_given_twice_is_a_mistake() {
     let places = places(load_file("dev = true\nopen maybe\ndev = false\n"));
-    assert_eq!(places, ["2 open: not TOML at column 6", "3 dev: not TOML at column 1"]);
+    assert_eq!(places, ["2 open: not TOML at column 6", "3 dev"]);
 }
 
 proptest! {
@@ -153,4 +153,27 @@ proptest! {
         text.insert_str(at, &byte);
         prop_assert!(load_file(&text).is_err());
     }
+}
+
+#[test]
+fn a_hint_fits_its_mistake() {
+    let hint = |file: &str| load_file(file).unwrap_err().iter().next().unwrap().hint.clone();
+    assert_eq!(hint("[listen]\nx = 3"), None, "no brackets around a section");
+    assert!(hint("[proxies]\ntrusted = [\"10.0.0.0/33\"]").unwrap().contains("a number of bits"));
+    assert!(hint("[proxies]\ntrusted = [\"proxy.example\"]").unwrap().contains("names are not resolved"));
+}
+
+#[test]
+fn a_section_that_comes_twice_hides_nothing_else() {
+    let twice =
+        "[api]\nkeys = []\n[log]\nlevel = \"info\"\nlevel = \"warn\"\n[api]\nlisten = []\n[drain]\nrate = 0";
+    assert_eq!(places(load_file(twice)), ["5 log.level", "6 api", "9 drain.rate"]);
+    let told = readable(&load_file(twice).unwrap_err().to_string());
+    for (found, first) in [("level once more", 4), ("[api] once more", 1)] {
+        let behind = told.split_once(found).unwrap().1;
+        assert!(
+            behind.split("found").next().unwrap().contains(&format!("the first is at fanfare.toml:{first}"))
+        );
+    }
+    assert_eq!(places(load_file("[log\nlevel = \"info\"")), ["1 not TOML at column 5"]);
 }

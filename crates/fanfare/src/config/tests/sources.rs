@@ -8,7 +8,12 @@ use fanfare_gateway::Role;
 use super::{Given, places};
 use crate::{
     cli::NodeArgs,
-    config::{Facts, Listen, LogFormat, Runtime, Sources, declare::Layer, load},
+    config::{
+        Facts, Listen, LogFormat, Runtime, Sources,
+        declare::{Key, Layer},
+        load,
+        raw::{Raw, RawNamespace},
+    },
 };
 
 #[test]
@@ -82,4 +87,27 @@ fn an_unreadable_file_is_a_mistake() {
     assert_eq!(places(by_flag), ["flag --config the configuration file"]);
     let by_variable = load(sources(None, vec![("FANFARE_CONFIG".into(), "/nowhere/fanfare.toml".into())]));
     assert_eq!(places(by_variable), ["environment FANFARE_CONFIG the configuration file"]);
+}
+
+#[test]
+fn keys_of_a_section_stand_together() {
+    for keys in [Raw::KEYS, RawNamespace::KEYS] {
+        let mut sections: Vec<_> = keys.iter().map(|key| key.section_and_name().0).collect();
+        sections.dedup();
+        let mut unique = sections.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), sections.len(), "{sections:?}");
+    }
+    assert_eq!(Raw::KEYS.first().map(|key| key.section_and_name().0), Some(""));
+}
+
+#[test]
+fn every_variable_is_of_one_key() {
+    let mut variables: Vec<_> = Raw::KEYS.iter().map(Key::variable).collect();
+    variables.sort();
+    variables.dedup();
+    assert_eq!(variables.len(), Raw::KEYS.len());
+    assert!(variables.contains(&"FANFARE_LIMITS__MESSAGE_BYTES".to_owned()));
+    assert!(variables.contains(&"FANFARE_NODE".to_owned()));
 }

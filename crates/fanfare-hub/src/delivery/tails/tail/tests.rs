@@ -16,7 +16,7 @@ struct Model {
     epoch: u64,
     top: u64,
     kept: Vec<Arc<Publication>>,
-    continues: Option<Position>,
+    continues: Vec<Position>,
     on_their_way: VecDeque<Arc<Publication>>,
     /// The answers to a read and to a question for the top, which are of the moment of the question.
     read: Option<Page>,
@@ -42,7 +42,7 @@ impl Model {
             epoch: 1,
             top: 0,
             kept: Vec::new(),
-            continues: None,
+            continues: Vec::new(),
             on_their_way: VecDeque::new(),
             read: None,
             asked: None,
@@ -112,7 +112,8 @@ impl Model {
                 Some(after) => {
                     let publications = self.kept.iter().filter(|kept| offset(kept) > after);
                     let publications = publications.take(3).cloned().collect();
-                    self.read = Some(Page { top: self.position(), publications, continues: self.continues });
+                    let continues = self.continues.clone();
+                    self.read = Some(Page { top: self.position(), publications, continues });
                 }
             }
         }
@@ -151,7 +152,7 @@ impl Model {
     fn fail_over(&mut self, lost: usize) {
         self.kept.truncate(self.kept.len() - lost);
         self.top -= lost as u64;
-        self.continues = Some(self.position());
+        self.continues.insert(0, self.position());
         self.epoch += 1;
     }
 

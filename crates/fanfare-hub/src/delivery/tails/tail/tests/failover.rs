@@ -38,16 +38,40 @@ fn a_lost_publication_that_waits_is_not_delivered() {
     assert_eq!(model.offsets(), [1, 2, 3, 4]);
 }
 
+/// A node that was frozen meanwhile, and three failovers later another one of which the broker does not tell.
 #[test]
-fn a_failover_before_another_one_is_told() {
+fn failovers_that_the_broker_knows_are_not_told() {
     let mut model = Model::open(0);
     model.publish(2, |_| true);
-    model.fail_over(0);
+    for _ in 0..3 {
+        model.fail_over(0);
+        model.publish(1, |_| false);
+    }
+    model.publish(1, |_| true);
+    model.heal();
+    assert_eq!(model.offsets(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(model.told, 0);
+    for _ in 0..2 {
+        model.fail_over(0);
+        model.publish(1, |_| false);
+    }
+    model.continues.truncate(1);
+    model.publish(1, |_| true);
+    model.heal();
+    assert_eq!(model.offsets(), [1, 2, 3, 4, 5, 6, 8, 9], "what is older may have been delivered");
+    assert_eq!(model.told, 1);
+}
+
+#[test]
+fn behind_a_loss_all_later_epochs_are_delivered() {
+    let mut model = Model::open(0);
+    model.publish(5, |_| true);
+    model.fail_over(2);
     model.publish(2, |_| false);
     model.fail_over(0);
     model.publish(2, |_| true);
     model.heal();
-    assert_eq!(model.offsets(), [1, 2, 5, 6], "what is older may have been delivered");
+    assert_eq!(model.offsets(), [1, 2, 3, 4, 5, 4, 5, 6, 7]);
     assert_eq!(model.told, 1);
 }
 
@@ -74,7 +98,7 @@ fn a_history_that_comes_back_is_not_repeated() {
     model.publish(2, |_| true);
     model.heal();
     // The old server takes over again, with the publication that the other one lacked.
-    (model.epoch, model.top, model.kept, model.continues) = (epoch, 4, kept, None);
+    (model.epoch, model.top, model.kept, model.continues) = (epoch, 4, kept, Vec::new());
     model.publish(1, |_| true);
     model.heal();
     assert_eq!(model.offsets(), [1, 2, 3, 4, 4, 5, 4, 5]);
