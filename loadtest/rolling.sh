@@ -3,7 +3,7 @@
 # node is told to end, is started again, and is seen by HAProxy, before the next one is. About a minute. In channels with
 # history, clients come back with the position of their last message, and must miss nothing.
 #
-#   loadtest/rolling.sh            release builds, without history and with; the times are judged too
+#   loadtest/rolling.sh            release builds (or BIN and SWARM), without history and with; the times are judged too
 #   loadtest/rolling.sh --small    what `make test` runs: debug builds, few clients; the times are only told
 #
 #   CLIENTS  clients (2000), in 50s to a channel    RATE  publishes a second (200)
@@ -88,11 +88,12 @@ case ${1:-} in
         ;;
     "")
         release=${CARGO_TARGET_DIR:-$ROOT/target}/release
-        cargo build --release -p fanfare -p fanfare-swarm
-        BIN=$release/fanfare
+        [[ -n ${BIN:-} && -n ${SWARM:-} ]] || cargo build --release -p fanfare -p fanfare-swarm
+        BIN=${BIN:-$release/fanfare}
+        SWARM=${SWARM:-$release/swarm}
         pace=${PACE:-100}
-        rolling "$release/swarm" "${CLIENTS:-2000}" "${RATE:-200}" "$pace" --pace "$pace" --away 5
-        rolling "$release/swarm" "${CLIENTS:-2000}" "${RATE:-200}" "$pace" --pace "$pace" --away 5 --history
+        rolling "$SWARM" "${CLIENTS:-2000}" "${RATE:-200}" "$pace" --pace "$pace" --away 5
+        rolling "$SWARM" "${CLIENTS:-2000}" "${RATE:-200}" "$pace" --pace "$pace" --away 5 --history
         ;;
     *) fail "usage: loadtest/rolling.sh [--small]" ;;
 esac

@@ -10,6 +10,7 @@ run() {
 }
 
 check_dependencies() {
+    run cargo fetch --quiet --locked --manifest-path fuzz/Cargo.toml # a lock file of its own, which is easily forgotten
     if ! have cargo-deny; then
         skip "licences and bans: cargo-deny is missing (tests/lib/install.sh cargo)"
         return
