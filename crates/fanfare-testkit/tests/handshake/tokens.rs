@@ -49,7 +49,7 @@ async fn a_namespace_can_want_a_token() {
 async fn a_name_can_restrict_its_subscribers() {
     let node = node().await;
     node.upgrade("/ws/%24secret", &[]).await.is(401, "begins with `$`");
-    node.upgrade("/ws/room%23you,me", &[]).await.is(403, "does not permit");
+    node.upgrade("/ws/room%23you,me", &[]).await.is(403, "only the users behind");
     let named = bearer(&json!({"sub": "me", "channels": ["$secret"]}), SECRET);
     let all = bearer(&json!({"sub": "me"}), SECRET);
     node.upgrade("/ws/%24secret", &[("Authorization", &all)]).await.is(401, "begins with `$`");

@@ -70,7 +70,7 @@ async fn without_keys_only_dev_opens_the_api() {
 async fn a_wrong_body_gets_the_reason() {
     let node = Setup::memory().start().await;
     for (body, words) in [
-        ("", "EOF"),
+        ("", "it is empty, and must be an object"),
         ("hello", "expected value"),
         ("{}", "missing field `channel`"),
         (r#"{"data": "x"}"#, "missing field `channel`"),
