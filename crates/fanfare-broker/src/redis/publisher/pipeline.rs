@@ -23,21 +23,19 @@
 use std::{borrow::Cow, collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
-use fanfare_core::broker::PublishOrder;
 use tokio::time::Instant;
 
 use super::{
     course::Course,
-    outgoing::{Outgoing, OutgoingMessage},
+    outgoing::Outgoing,
     replays::Replays,
     under_way::{Attempt, Due, Written},
     writer::Writer,
 };
 use crate::{
-    fair_queue::{FairQueue, Turns, Waiting},
+    fair_queue::{FairQueue, Turns},
     liveness::split::Run,
     redis::{connection::code::advice, metrics::RedisMetrics},
-    ticket::ORDER_FAILED,
 };
 
 const MAX_UNANSWERED: usize = 1024;
@@ -167,6 +165,16 @@ impl Pipeline {
         &mut self.out
     }
 
+    /// Whether there is nothing to encode, to write or to expire. Each publish has a turn that only takes an answer.
+    pub(crate) fn rests(&self) -> bool {
+        self.next.is_empty()
+            && self.backlog.is_empty()
+            && self.replays.is_empty()
+            && self.out.is_empty()
+            && self.due.is_empty()
+            && self.course.deadline().is_none()
+    }
+
     /// Encodes the commands that may be written now, in envelope `version`.
     pub(crate) fn fill(&mut self, version: u8) {
         if self.course.leaves() {
@@ -224,12 +232,12 @@ impl Pipeline {
                 self.metrics.replays.inc();
                 return Some(attempt);
             }
-            if let Some(item) = refuse_if_order_failed(attempt.item) {
+            if let Some(item) = Self::refuse_if_order_failed(attempt.item) {
                 return Some(Attempt { sequence: self.writer.next_sequence(&item), item, ..attempt });
             }
         }
         while let Some(item) = self.next.pop_front().or_else(|| self.backlog.pop()) {
-            if let Some(item) = refuse_if_order_failed(item) {
+            if let Some(item) = Self::refuse_if_order_failed(item) {
                 let sequence = self.writer.next_sequence(&item);
                 return Some(Attempt::first(item, sequence));
             }
@@ -284,14 +292,14 @@ impl Pipeline {
             if may_have_run {
                 self.outcome_unknown(item);
             } else {
-                self.refuse(item, &waited(self.patience, why));
+                self.refuse(item, &self.waited(why));
             }
         }
         let Some(since) = now.checked_sub(self.patience) else { return };
         while let Some(item) =
             self.next.pop_front_if(|item| item.since <= since).or_else(|| self.backlog.pop_older(since))
         {
-            self.refuse(item, &waited(self.patience, why));
+            self.refuse(item, &self.waited(why));
         }
     }
 
@@ -341,37 +349,6 @@ impl Pipeline {
         items.sort_by_key(|item| std::cmp::Reverse(item.since));
         items.into_iter().for_each(|item| self.next.push_front(item));
     }
-
-    fn refuse_failed_orders(&mut self) {
-        let next = std::mem::take(&mut self.next);
-        self.next = next.into_iter().filter_map(refuse_if_order_failed).collect();
-        let has_failed = |item: &Outgoing| item.order().is_some_and(PublishOrder::has_failed);
-        for item in self.backlog.take_if(has_failed) {
-            self.refuse(item, ORDER_FAILED);
-        }
-    }
-
-    fn refuse(&self, item: Outgoing, why: &str) {
-        match item.message {
-            OutgoingMessage::Publication { ticket, .. } => ticket.refuse(why),
-            OutgoingMessage::Control { .. } => {
-                self.metrics.broker.controls_refused.inc();
-                tracing::warn!("a control message was not sent: {why}");
-            }
-        }
-    }
-
-    /// Its outcome is unknown. A ticket says so when it is dropped.
-    fn outcome_unknown(&self, item: Outgoing) {
-        match item.message {
-            OutgoingMessage::Publication { mut ticket, .. } => ticket.written = true,
-            OutgoingMessage::Control { .. } => self.metrics.broker.controls_refused.inc(),
-        }
-    }
-}
-
-fn waited(patience: Duration, why: &str) -> String {
-    format!("it waited {} ms: {why}", patience.as_millis())
 }
 
 impl Drop for Pipeline {
@@ -381,16 +358,7 @@ impl Drop for Pipeline {
     }
 }
 
-fn refuse_if_order_failed(item: Outgoing) -> Option<Outgoing> {
-    match item.message {
-        OutgoingMessage::Publication { ticket, .. } if ticket.order_failed() => {
-            ticket.refuse(ORDER_FAILED);
-            None
-        }
-        message => Some(Outgoing { message, ..item }),
-    }
-}
-
 mod answers;
+mod refusals;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,6 @@
 
 use std::{sync::Arc, task::Poll, time::Duration};
 
-use fanfare_core::Channel;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
@@ -23,7 +22,6 @@ use super::{
     opening::open,
     outgoing::Outgoing,
     pipeline::Pipeline,
-    under_way::Answered,
     waits::{behind_others, end_by},
 };
 use crate::{
@@ -35,15 +33,8 @@ use crate::{
     redis::{
         clock::clock_sync::ClockSync,
         connection::{
-            address::RedisConfig,
-            code::advice,
-            error::ConnectionError,
-            finder::Finder,
-            links::Links,
-            open::Connection,
-            place::Endpoint,
-            resp::{Frame, Reader},
-            stream::split,
+            address::RedisConfig, error::ConnectionError, finder::Finder, links::Links, open::Connection,
+            place::Endpoint, stream::split,
         },
         metrics::RedisMetrics,
         names::Names,
@@ -52,9 +43,6 @@ use crate::{
     },
     ticket::STOPPING,
 };
-
-/// The least time between two reports to the subscriber of publications that reached no subscriber.
-const UNHEARD_EVERY: Duration = Duration::from_millis(20);
 
 /// See the head of this file.
 pub(crate) struct Publisher {
@@ -214,10 +202,15 @@ impl Publisher {
     /// that may be written now is not refused.
     fn fill(&mut self) {
         self.take_queued();
-        self.pipeline.fill(self.agreed.version());
-        let why =
-            if self.pipeline.is_held() { "Redis does not answer".into() } else { self.pipeline.trouble() };
-        self.pipeline.expire(Instant::now(), &why);
+        if !self.pipeline.rests() {
+            self.pipeline.fill(self.agreed.version());
+            let why = if self.pipeline.is_held() {
+                "Redis does not answer".into()
+            } else {
+                self.pipeline.trouble()
+            };
+            self.pipeline.expire(Instant::now(), &why);
+        }
         self.count_queue();
     }
 
@@ -325,58 +318,6 @@ impl Publisher {
         }
     }
 
-    fn take_answers(
-        &mut self,
-        reader: &mut Reader,
-        watchdog: &mut Watchdog,
-        backoff: &mut Backoff,
-    ) -> Result<(), ConnectionError> {
-        let mut unheard = None;
-        while let Some(frame) = reader.next()? {
-            let Frame::Reply(answer) = frame else { continue };
-            match self.pipeline.answered(&answer)? {
-                Answered::Item => {}
-                Answered::Unheard(channel, since) => unheard = Some((channel, since)),
-                Answered::Heartbeat(refused) => self.heartbeat_answered(refused),
-                Answered::Time(asked, answer) => self.clock_sync.answered(asked.into_std(), answer),
-                Answered::Canary(round, answer) => {
-                    watchdog.answered();
-                    backoff.reset();
-                    if let Some(deaf) = self.links.round_answered(round, answer) {
-                        let _ = self.requests.send(Request::Replace(Replace::Deaf(deaf)));
-                    }
-                }
-            }
-        }
-        if let Some((channel, since)) = unheard {
-            self.report_unheard(channel, since);
-        }
-        Ok(())
-    }
-
-    /// A publication reached no subscriber. That is deafness where this node is subscribed to the channel. Reported now
-    /// and then only: without a subscriber it means nothing, and to wake the other task costs as much as a publish.
-    fn report_unheard(&mut self, channel: Channel, since: Instant) {
-        let now = Instant::now();
-        if self.next_unheard <= now {
-            self.next_unheard = now + UNHEARD_EVERY;
-            // Where its task has ended, it has no connection to be replaced.
-            let _ = self.requests.send(Request::Unheard(channel, since.into_std()));
-        }
-    }
-
-    /// Says how Redis answers the heartbeat, where that was not said last.
-    fn heartbeat_answered(&mut self, refused: Option<String>) {
-        if let Some(code) = refused.as_ref().filter(|_| self.heartbeat_refused != refused) {
-            tracing::warn!(
-                "Redis answers {code} to SET of {}: a demoted master will not be noticed; {}",
-                self.names.heartbeat(),
-                advice(code, "the command set and the keys ~<prefix>!*")
-            );
-        }
-        self.heartbeat_refused = refused;
-    }
-
     fn count_queue(&self) {
         let length = self.pipeline.depth() + self.queue.len();
         self.metrics.queue.set(i64::try_from(length).unwrap_or(i64::MAX));
@@ -403,3 +344,5 @@ impl Publisher {
         [self.pipeline.next_deadline(), self.closing].into_iter().flatten().min()
     }
 }
+
+mod answers;

@@ -81,6 +81,12 @@ pub(super) struct Due {
     pub(super) canary: Option<u64>,
 }
 
+impl Due {
+    pub(super) fn is_empty(&self) -> bool {
+        !self.heartbeat && !self.time && self.canary.is_none()
+    }
+}
+
 /// An answer of Redis.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answered {
