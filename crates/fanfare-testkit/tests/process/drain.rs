@@ -66,9 +66,20 @@ async fn clients(node: &Endpoint, path: &str, count: usize) -> Vec<RawClient> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_closes_clients_one_by_one() {
+    closes_clients_one_by_one("4").await;
+}
+
+/// With one worker the node is on a scheduler of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_worker_closes_clients_one_by_one() {
+    closes_clients_one_by_one("1").await;
+}
+
+async fn closes_clients_one_by_one(workers: &str) {
     let redis = redis_server().await;
     let stays = Setup::redis(&redis.url()).named("stays").start().await;
-    let mut leaving = Process::start_with("leaving", &redis.url(), &[("FANFARE_DRAIN__RATE", "40")]).await;
+    let environment = [("FANFARE_DRAIN__RATE", "40"), ("FANFARE_RUNTIME__WORKERS", workers)];
+    let mut leaving = Process::start_with("leaving", &redis.url(), &environment).await;
     let clients = clients(&leaving, "/numbers", 80).await;
     let stop = CancellationToken::new();
     let publisher = numbers(&stays, &stop);
