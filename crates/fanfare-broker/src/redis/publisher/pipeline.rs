@@ -101,10 +101,12 @@ impl Pipeline {
 
     /// Whether every item is answered.
     pub(crate) fn is_empty(&self) -> bool {
-        self.next.is_empty()
-            && self.backlog.is_empty()
-            && self.replays.is_empty()
-            && !self.has_items_under_way()
+        self.nothing_waits() && !self.has_items_under_way()
+    }
+
+    /// Whether every item was encoded.
+    fn nothing_waits(&self) -> bool {
+        self.next.is_empty() && self.backlog.is_empty() && self.replays.is_empty()
     }
 
     fn has_items_under_way(&self) -> bool {
@@ -167,12 +169,7 @@ impl Pipeline {
 
     /// Whether there is nothing to encode, to write or to expire. Each publish has a turn that only takes an answer.
     pub(crate) fn rests(&self) -> bool {
-        self.next.is_empty()
-            && self.backlog.is_empty()
-            && self.replays.is_empty()
-            && self.out.is_empty()
-            && self.due.is_empty()
-            && self.course.deadline().is_none()
+        self.nothing_waits() && self.out.is_empty() && self.due.is_empty() && self.course.deadline().is_none()
     }
 
     /// Encodes the commands that may be written now, in envelope `version`.

@@ -38,7 +38,7 @@ fn a_lost_publication_that_waits_is_not_delivered() {
     assert_eq!(model.offsets(), [1, 2, 3, 4]);
 }
 
-/// A node that was frozen meanwhile, and three failovers later another one of which the broker does not tell.
+/// The node was frozen meanwhile. After three failovers come two more, and the broker knows the last one only.
 #[test]
 fn failovers_that_the_broker_knows_are_not_told() {
     let mut model = Model::open(0);
