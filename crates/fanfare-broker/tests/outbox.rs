@@ -1,12 +1,17 @@
 //! Events in Redis when nodes die, Redis is away or forgets, and nobody takes the events.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails by a panic, as the test does")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a helper of a test fails by a panic, as the test does"
+)]
 
 use std::{sync::Arc, time::Duration};
 
 use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::{
-    Channel, ClientId, SessionId,
+    Channel, ClientId, Incarnation, SessionId,
     outbox::{ConnectionEnd, Event, MAX_EVENTS, Member},
 };
 use parking_lot::Mutex;
@@ -38,6 +43,75 @@ impl World {
         node.started.stop().await;
         let heartbeat = format!("fanfare!heartbeat:{}", node.incarnation);
         self.redis.run::<()>(redis::cmd("DEL").arg(heartbeat)).await.unwrap();
+    }
+}
+
+/// A node that was never started, with many members in one channel.
+struct Ghosts {
+    world: World,
+    here: Channel,
+    node: String,
+}
+
+impl Ghosts {
+    async fn new(members: usize) -> Self {
+        let ghosts =
+            Self { world: World::of(2).await, here: channel("here"), node: Incarnation(0xaa).to_string() };
+        for (key, field) in [("occupying", &*ghosts.node), (&ghosts.key("occupies"), "here")] {
+            ghosts.set(key, field).await;
+        }
+        ghosts.set("occupied:here", &ghosts.node).await;
+        let fill = "for i = 1, ARGV[2] do redis.call('HSET', KEYS[1], ARGV[1] .. '-' .. i, '{}') end";
+        let mut eval = redis::cmd("EVAL");
+        eval.arg(fill).arg(1).arg("fanfare!presence:here").arg(&ghosts.node).arg(members);
+        ghosts.world.redis.run::<()>(&eval).await.unwrap();
+        ghosts
+    }
+
+    fn key(&self, kind: &str) -> String {
+        format!("{kind}:{}", self.node)
+    }
+
+    async fn set(&self, key: &str, field: &str) {
+        let mut set = redis::cmd("HSET");
+        self.world.redis.run::<()>(set.arg(format!("fanfare!{key}")).arg(field).arg(1)).await.unwrap();
+    }
+
+    async fn bury(&self, node: usize) {
+        assert_eq!(self.world.nodes[node].started.backend.outbox.bury().await, Ok(()));
+    }
+
+    /// Ends a burial once some left.
+    async fn bury_half(&self) {
+        tokio::select! {
+            biased;
+            () = self.some_left() => {}
+            () = self.bury(0) => panic!("all left at once"),
+        }
+    }
+
+    async fn some_left(&self) {
+        while self.world.length().await == 0 {}
+    }
+
+    /// Asserts that all members left, each once, and that the channel was vacated behind them, once.
+    async fn assert_buried(&self, members: usize) {
+        let outbox = &self.world.nodes[0].started.backend.outbox;
+        let waiting = outbox.next(MAX_EVENTS, Duration::from_secs(600)).await.unwrap().unwrap();
+        let mut events: Vec<_> = waiting.events.into_iter().map(|event| event.event).collect();
+        assert_eq!(events.pop(), Some(Event::Vacated(self.here.clone())));
+        assert_eq!(events.len(), members);
+        let session = |event| match event {
+            Event::Left(_, member) => member.client.session.0,
+            other => panic!("{other:?}"),
+        };
+        let mut left: Vec<_> = events.into_iter().map(session).collect();
+        left.sort_unstable();
+        assert!((1..=members as u64).eq(left), "each once");
+        let keys = ["presence:here", "occupied:here", "occupying", &self.key("occupies")];
+        let mut exist = redis::cmd("EXISTS");
+        exist.arg(keys.map(|key| format!("fanfare!{key}")).as_slice());
+        assert_eq!(self.world.redis.run::<u64>(&exist).await, Ok(0), "nothing is left");
     }
 }
 
@@ -87,6 +161,57 @@ async fn a_dead_node_vacates_once() {
     assert_eq!(*removed.lock(), [1, 2], "each is told to one node");
     assert_eq!(outboxes[1].bury().await, Ok(()));
     assert_eq!(world.length().await, 7);
+}
+
+#[tokio::test]
+async fn a_large_channel_is_buried_in_parts() {
+    let ghosts = Ghosts::new(5000).await;
+    ghosts.bury(0).await;
+    let stats: String = ghosts.world.redis.run(redis::cmd("INFO").arg("commandstats")).await.unwrap();
+    let calls = stats.split("cmdstat_evalsha:calls=").nth(1).and_then(|rest| rest.split(',').next());
+    assert!(calls.unwrap().parse::<u32>().unwrap() >= 10, "{stats}");
+    ghosts.assert_buried(5000).await;
+}
+
+#[tokio::test]
+async fn a_burial_that_ended_early_goes_on() {
+    let ghosts = Ghosts::new(20_000).await;
+    ghosts.bury_half().await;
+    // The last one of those that bury at the same time finishes it.
+    tokio::join!(ghosts.bury(0), ghosts.bury(1));
+    ghosts.bury(0).await;
+    ghosts.assert_buried(20_000).await;
+}
+
+#[tokio::test]
+async fn a_node_that_lives_is_buried_no_further() {
+    let ghosts = Ghosts::new(20_000).await;
+    ghosts.bury_half().await;
+    let heartbeat = format!("fanfare!{}", ghosts.key("heartbeat"));
+    ghosts.world.redis.run::<()>(redis::cmd("SET").arg(&heartbeat).arg(1)).await.unwrap();
+    let left = ghosts.world.length().await;
+    tokio::join!(ghosts.bury(0), ghosts.bury(1));
+    assert_eq!(ghosts.world.length().await, left);
+    ghosts.world.redis.run::<()>(redis::cmd("DEL").arg(&heartbeat)).await.unwrap();
+    ghosts.bury(1).await;
+    ghosts.assert_buried(20_000).await;
+}
+
+#[tokio::test]
+async fn who_enters_during_a_burial_leaves() {
+    let ghosts = Ghosts::new(20_000).await;
+    let enters = async {
+        ghosts.some_left().await;
+        // As the node's own script does it: in one step.
+        let enter = "for i = 20001, 20100 do redis.call('HSET', KEYS[1], ARGV[1] .. '-' .. i, '{}') end \
+                     redis.call('HSET', KEYS[2], ARGV[1], 1)";
+        let mut eval = redis::cmd("EVAL");
+        eval.arg(enter).arg(2).arg("fanfare!presence:here").arg("fanfare!occupied:here").arg(&ghosts.node);
+        ghosts.world.redis.run::<()>(&eval).await.unwrap();
+    };
+    tokio::join!(ghosts.bury(0), enters);
+    ghosts.bury(0).await;
+    ghosts.assert_buried(20_100).await;
 }
 
 #[tokio::test]

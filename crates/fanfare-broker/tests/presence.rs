@@ -99,7 +99,7 @@ async fn one_of_two_readers_tells_each_entry() {
     }
     let mut set = redis::cmd("HSET");
     set.arg("fanfare!presence:room");
-    for session in 0..500 {
+    for session in 0..2000 {
         set.arg(format!("00000000000000aa-{session}")).arg(r#"{"user":"ann"}"#);
     }
     room.redis.run::<()>(&set).await.unwrap();
@@ -108,7 +108,7 @@ async fn one_of_two_readers_tells_each_entry() {
     assert_eq!((first.unwrap(), second.unwrap()), (Vec::new(), Vec::new()));
     let mut told = std::mem::take(&mut *told.lock());
     told.sort_by_key(|(_, session, _)| *session);
-    let all = (0..500).map(|session| (room.channel.clone(), session, Some("ann".to_owned())));
+    let all = (0..2000).map(|session| (room.channel.clone(), session, Some("ann".to_owned())));
     assert!(all.eq(told), "each once");
     assert_eq!(room.in_redis().await, 0);
 }

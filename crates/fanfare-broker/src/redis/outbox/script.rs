@@ -23,7 +23,7 @@ pub(crate) struct Script {
 pub(crate) struct Channels {
     /// Changes a channel by what a node knows: the number of events that were dropped, and of clients that left.
     pub(crate) note: Script,
-    /// Takes a dead node out of a channel.
+    /// Takes a part of a dead node's clients out of a channel.
     pub(super) bury: Script,
 }
 

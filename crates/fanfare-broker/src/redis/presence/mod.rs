@@ -13,6 +13,9 @@ mod reader;
 mod task;
 mod value;
 
+/// The most clients of one command or pipeline: Redis does nothing else meanwhile.
+pub(crate) const BATCH: usize = 500;
+
 pub(crate) use reader::RedisPresence;
 pub(crate) use task::PresenceWriter;
 

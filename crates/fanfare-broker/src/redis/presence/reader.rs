@@ -5,6 +5,8 @@
 //!   them.
 //! - Each entry is removed by a command of its own. So Redis tells one reader that it removed the entry, and this reader
 //!   tells the node. In a channel that makes events a script removes the entry, and makes the event.
+//! - A channel is read and cleared in parts, so that Redis does not stand still for others. An entry that is there all the
+//!   while is read. Ahead of each part the nodes are looked at again: one may have stood still only.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,7 +20,7 @@ use fanfare_core::{
 };
 use redis::Pipeline;
 
-use super::{local::Local, value};
+use super::{BATCH, local::Local, value};
 use crate::{
     metrics::Metrics,
     presence::stats,
@@ -28,6 +30,9 @@ use crate::{
         outbox::{Channels, Subject},
     },
 };
+
+/// Fields of a hash with their values.
+type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// See the head of this file.
 #[derive(Clone)]
@@ -47,20 +52,40 @@ impl RedisPresence {
             return Err(PresenceError("Redis is away".to_owned()));
         }
         let connection = &mut self.commands.connection().await.map_err(PresenceError)?;
-        let key = self.names.presence(channel);
-        let fields = self.commands.run(connection, "HGETALL", redis::cmd("HGETALL").arg(key)).await;
-        let fields: HashMap<Vec<u8>, Vec<u8>> = fields.map_err(PresenceError)?;
+        let fields = self.fields(connection, channel).await?;
         let mut entries: Vec<_> =
             fields.iter().filter_map(|(field, value)| value::decode(field, value)).collect();
         let nodes = entries.iter().map(|entry| entry.client.node).collect();
         let dead = self.dead(connection, nodes).await?;
         if !dead.is_empty() {
-            let (ghosts, alive) = entries.into_iter().partition(|entry| dead.contains(&entry.client.node));
+            let (ghosts, alive): (Vec<_>, _) =
+                entries.into_iter().partition(|entry| dead.contains(&entry.client.node));
             entries = alive;
-            self.remove(connection, channel, ghosts).await;
+            if let Err(error) = self.remove_all(connection, channel, ghosts).await {
+                tracing::debug!(%error, %channel, "entries of a dead node were not removed");
+            }
         }
         entries.sort_by_key(|entry| entry.client);
         Ok(entries)
+    }
+
+    async fn fields(
+        &self,
+        connection: &mut PooledConnection,
+        channel: &Channel,
+    ) -> Result<HashMap<Vec<u8>, Vec<u8>>, PresenceError> {
+        let (mut fields, mut cursor) = (HashMap::new(), 0_u64);
+        loop {
+            let mut scan = redis::cmd("HSCAN");
+            scan.arg(self.names.presence(channel)).arg(cursor).arg("COUNT").arg(BATCH);
+            let part = self.commands.run(connection, "HSCAN", &scan).await;
+            let (next, part): (u64, Fields) = part.map_err(PresenceError)?;
+            fields.extend(part);
+            cursor = next;
+            if cursor == 0 {
+                return Ok(fields);
+            }
+        }
     }
 
     /// Those of these nodes whose heartbeats have expired.
@@ -84,7 +109,29 @@ impl RedisPresence {
     }
 
     /// Removes entries of dead nodes, and tells those that it removed. Where that fails, the next reader does it.
-    async fn remove(&self, connection: &mut PooledConnection, channel: &Channel, ghosts: Vec<PresenceEntry>) {
+    async fn remove_all(
+        &self,
+        connection: &mut PooledConnection,
+        channel: &Channel,
+        mut ghosts: Vec<PresenceEntry>,
+    ) -> Result<(), PresenceError> {
+        while !ghosts.is_empty() {
+            let mut part = ghosts.split_off(ghosts.len().saturating_sub(BATCH));
+            let dead = self.dead(connection, part.iter().map(|ghost| ghost.client.node).collect()).await?;
+            part.retain(|ghost| dead.contains(&ghost.client.node));
+            if !part.is_empty() {
+                self.remove(connection, channel, part).await.map_err(PresenceError)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(
+        &self,
+        connection: &mut PooledConnection,
+        channel: &Channel,
+        ghosts: Vec<PresenceEntry>,
+    ) -> Result<(), String> {
         if self.local.wants(channel) {
             return self.remove_told(connection, channel, ghosts).await;
         }
@@ -93,14 +140,11 @@ impl RedisPresence {
             remove.cmd("HDEL").arg(&key).arg(ghost.client.to_string());
         }
         self.note_removal(ghosts.iter().map(|ghost| ghost.client.node), &mut remove);
-        match self.commands.run_all::<Vec<bool>>(connection, "HDEL or DEL", &remove).await {
-            Ok(removed) => {
-                let Some(tell) = self.removed.get() else { return };
-                let mine = ghosts.into_iter().zip(removed).filter(|(_, is_removed)| *is_removed);
-                mine.for_each(|(ghost, _)| tell(channel, ghost));
-            }
-            Err(error) => tracing::debug!(%error, %channel, "entries of a dead node were not removed"),
-        }
+        let removed: Vec<bool> = self.commands.run_all(connection, "HDEL or DEL", &remove).await?;
+        let Some(tell) = self.removed.get() else { return Ok(()) };
+        let mine = ghosts.into_iter().zip(removed).filter(|(_, is_removed)| *is_removed);
+        mine.for_each(|(ghost, _)| tell(channel, ghost));
+        Ok(())
     }
 
     /// The same in a channel that makes events.
@@ -109,7 +153,7 @@ impl RedisPresence {
         connection: &mut PooledConnection,
         channel: &Channel,
         ghosts: Vec<PresenceEntry>,
-    ) {
+    ) -> Result<(), String> {
         let mut remove = redis::pipe();
         self.scripts.note.load(&mut remove);
         for ghost in &ghosts {
@@ -119,15 +163,12 @@ impl RedisPresence {
         }
         self.note_removal(ghosts.iter().map(|ghost| ghost.client.node), &mut remove);
         let names = "SCRIPT LOAD, EVALSHA or DEL";
-        match self.commands.run_all::<Vec<(u64, u64)>>(connection, names, &remove).await {
-            Ok(removed) => {
-                self.metrics.events_dropped(removed.iter().map(|(dropped, _)| dropped).sum());
-                let Some(tell) = self.removed.get() else { return };
-                let mine = ghosts.into_iter().zip(removed).filter(|(_, (_, left))| *left > 0);
-                mine.for_each(|(ghost, _)| tell(channel, ghost));
-            }
-            Err(error) => tracing::debug!(%error, %channel, "entries of a dead node were not removed"),
-        }
+        let removed: Vec<(u64, u64)> = self.commands.run_all(connection, names, &remove).await?;
+        self.metrics.events_dropped(removed.iter().map(|(dropped, _)| dropped).sum());
+        let Some(tell) = self.removed.get() else { return Ok(()) };
+        let mine = ghosts.into_iter().zip(removed).filter(|(_, (_, left))| *left > 0);
+        mine.for_each(|(ghost, _)| tell(channel, ghost));
+        Ok(())
     }
 
     /// Lets these nodes, whose entries are removed ahead of it, write them again: one may have stood still only.
