@@ -23,7 +23,9 @@ impl TestNode {
         ClientId { node: self.incarnation, session: SessionId(session) }
     }
 
-    fn member(&self, session: u64) -> Member {
+    /// The ann whom [`TestNode::enters`] enters.
+    #[must_use]
+    pub fn member(&self, session: u64) -> Member {
         Member { client: self.client(session), user: "ann".to_owned() }
     }
 

@@ -13,6 +13,7 @@ mod turns;
 mod connections;
 mod history;
 mod permissions;
+mod presence;
 mod refusals;
 mod silence;
 mod split;

@@ -1,6 +1,6 @@
 //! The rights that a node needs: the user in docs/redis.md has all of them, and each one that is missing is named.
 
-use std::{io, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use fanfare_broker_suite::{PATIENCE, RedisServer, TestNode, eventually};
 use fanfare_core::{
@@ -8,9 +8,8 @@ use fanfare_core::{
     broker::{BrokerState, Interruption, Recipient},
     history::Range,
 };
-use parking_lot::Mutex;
 
-use crate::support::{assert_restored, channel};
+use crate::support::{Log, assert_restored, channel};
 
 const DOCS: &str = include_str!("../../../../docs/redis.md");
 
@@ -175,27 +174,6 @@ async fn a_forbidden_channel_keeps_nothing() {
     assert_eq!((page.top.offset, page.publications.len()), (0, 0));
 }
 
-/// The log of this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn says(&self, what: &str) -> bool {
-        String::from_utf8_lossy(&self.0.lock()).contains(what)
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn without_the_time_messages_are_not_timed() {
     let server = RedisServer::start().await.unwrap();
@@ -280,10 +258,7 @@ async fn each_right_that_is_missing_is_named() {
         (&["+del"], "DEL", BrokerState::Up),
     ];
     for (rights, named, state) in rows {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
-        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        let (log, _guard) = Log::start();
         let node = node_without(&server, rights).await;
         eventually(&format!("{rights:?}: {state:?}"), || node.broker().overall_state() == state).await;
         // Their failure is expected.
@@ -291,8 +266,8 @@ async fn each_right_that_is_missing_is_named() {
         let _ = node.started.registry.withdraw().await;
         drop(node.broker().subscribe(&channel("a")));
         node.broker().unsubscribe(&channel("a"));
-        eventually(&format!("{rights:?} is named"), || log.says(named)).await;
-        assert!(!log.says("PASSWORD"));
+        eventually(&format!("{rights:?} is named"), || log.count(named) > 0).await;
+        assert!(log.count("PASSWORD") == 0);
         node.started.stop().await;
     }
 }

@@ -79,6 +79,12 @@ pub(crate) fn lacks_right(error: &[u8]) -> bool {
     code(error) == "NOPERM" || says(error, "user executing the script can't")
 }
 
+/// Whether the key of a command holds another type. A script may be about several keys: it says so by itself where it means
+/// the key of its purpose, and is ended by Redis for another.
+pub(crate) fn is_other_type(code: &str, detail: &str) -> bool {
+    code == "WRONGTYPE" && !says(detail.as_bytes(), "script:")
+}
+
 /// The remedy for an error with this code word. `right` is what the command needs.
 pub(crate) fn advice(code: &str, right: &str) -> String {
     let known = match code {
@@ -118,6 +124,13 @@ mod tests {
         assert!(!forbids_channel(b"NOPERM User channel has no permissions to run the 'publish' command"));
         assert!(!forbids_channel(b"NOPERM No permissions to access a key"));
         assert!(!forbids_channel(b"ERR access a channel"));
+    }
+
+    #[test]
+    fn the_type_of_its_own_key_is_known() {
+        let detail = "Operation against a key holding the wrong kind of value";
+        assert!(is_other_type("WRONGTYPE", detail) && !is_other_type("ERR", detail));
+        assert!(!is_other_type("WRONGTYPE", &format!("{detail} script: 0123, on @user_script:9.")));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use redis::{Cmd, FromRedisValue, Pipeline, RedisError};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Value};
 
 use super::pool::{OpenError, Pool, PoolError, PooledConnection, no_connection, said};
 use crate::redis::metrics::{Kind, RedisMetrics};
@@ -50,6 +50,19 @@ impl PooledCommands {
     ) -> Result<T, String> {
         commands.cmd_iter().for_each(|_| self.metrics.sent(self.kind));
         commands.query_async(&mut **connection).await.map_err(|error| self.refused(names, &error))
+    }
+
+    /// Runs several at once, and answers for each that is not ignored. An error is one of the connection.
+    pub(crate) async fn run_each(
+        &self,
+        connection: &mut PooledConnection,
+        names: &str,
+        mut commands: Pipeline,
+    ) -> Result<Vec<Result<Value, RedisError>>, String> {
+        commands.ignore_errors();
+        let answers: Vec<Result<Value, RedisError>> = self.run_all(connection, names, &commands).await?;
+        answers.iter().filter_map(|answer| answer.as_ref().err()).for_each(|error| self.count(error));
+        Ok(answers)
     }
 
     fn refused(&self, names: &str, error: &RedisError) -> String {

@@ -2,7 +2,8 @@
 --
 -- ARGV: 4 '1' where the node occupies the channel, '0' where it does not, '-' where that stays, 5 the seconds that
 --   presence lives, then clients with their entries: '' for one that left.
--- Answer: the events that fell off the outbox, and the clients that left.
+-- Answer: the events that fell off the outbox, and the clients that left. An error where the key of presence is not a hash:
+--   then only the clients were not changed.
 
 local left, is_set = 0, false
 if ARGV[4] == '1' then
@@ -12,7 +13,9 @@ if ARGV[4] == '1' then
     tell('occupied')
   end
 end
-for i = 6, #ARGV, 2 do
+local size = redis.pcall('HLEN', KEYS[2])
+local is_hash = type(size) == 'number'
+for i = 6, is_hash and #ARGV or 0, 2 do
   local client, entry = ARGV[i], ARGV[i + 1]
   local known = redis.call('HMGET', KEYS[2], client)[1]
   if entry ~= '' then
@@ -27,4 +30,5 @@ for i = 6, #ARGV, 2 do
 end
 if is_set then redis.call('EXPIRE', KEYS[2], ARGV[5]) end
 if ARGV[4] == '0' then vacate() end
+if #ARGV > 5 and not is_hash then return size end
 return {dropped, left}

@@ -7,9 +7,12 @@
 //! - A channel makes events from the first member on that makes some, or from the first call that says that the node
 //!   occupies it. It does so until it was written that the node does not occupy it any more. The node occupies it while it
 //!   has clients there, or entries.
+//! - A channel is blocked while its key in Redis is not a hash: no entry of it is there, and none is to be written. Behind
+//!   that all are. So a blocked channel holds no changes of clients, which would grow.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    ops::Bound,
     sync::OnceLock,
 };
 
@@ -40,6 +43,10 @@ struct State {
     waiting: HashMap<Channel, Vec<Waiter>>,
     /// The channels whose changes are being written, and those that wait for it.
     writing: HashMap<Channel, Vec<Waiter>>,
+    /// The next changes are of the channels behind this one, which was refused.
+    postponed: Option<Channel>,
+    /// The channels whose keys in Redis are not hashes.
+    blocked: HashSet<Channel>,
     /// Whether Redis did not take the last changes.
     is_refused: bool,
     /// The channels that make events.
@@ -162,7 +169,7 @@ impl Local {
         let mut state = self.state.lock();
         let (mut taken, mut clients) = (Vec::new(), 0);
         while clients < most
-            && let Some((channel, mut changed)) = state.changes.pop_first()
+            && let Some((channel, mut changed)) = state.pop()
         {
             let rest = changed.split_off(changed.len().min(most - clients));
             clients += changed.len().max(1);
@@ -186,6 +193,13 @@ impl Local {
         taken
     }
 
+    /// Puts back changes that Redis refuses. Those of the channels behind them have their turn first.
+    pub(super) fn postpone(&self, changes: Vec<Change>) {
+        let last = changes.last().map(|change| change.channel.clone());
+        self.put_back(changes);
+        self.state.lock().postponed = last;
+    }
+
     /// Puts back changes that Redis did not take.
     pub(super) fn put_back(&self, changes: Vec<Change>) {
         let mut state = self.state.lock();
@@ -198,10 +212,31 @@ impl Local {
         }
     }
 
-    /// The channels with an entry of this node, and whether each makes events.
+    /// The key of a channel is not a hash. Whether that is news.
+    pub(super) fn block(&self, channel: &Channel) -> bool {
+        let State { changes, blocked, .. } = &mut *self.state.lock();
+        if let Some(clients) = changes.get_mut(channel) {
+            clients.clear();
+        }
+        blocked.insert(channel.clone())
+    }
+
+    /// The key of a channel may be a hash again: all its entries are to be written.
+    pub(super) fn unblock(&self, channel: &Channel) {
+        self.state.lock().blocked.remove(channel);
+        self.write_again(channel);
+    }
+
+    /// The channels whose keys are not hashes.
+    pub(super) fn blocked(&self) -> Vec<Channel> {
+        self.state.lock().blocked.iter().cloned().collect()
+    }
+
+    /// The channels with an entry of this node in Redis, and whether each makes events.
     pub(super) fn channels(&self) -> Vec<(Channel, bool)> {
-        let state = self.state.lock();
-        state.channels.keys().map(|channel| (channel.clone(), state.told.contains(channel))).collect()
+        let State { channels, told, blocked, .. } = &*self.state.lock();
+        let there = channels.keys().filter(|channel| !blocked.contains(*channel));
+        there.map(|channel| (channel.clone(), told.contains(channel))).collect()
     }
 
     /// Whether this node has anything in Redis, or is to write something.
@@ -234,9 +269,20 @@ impl Local {
 }
 
 impl State {
+    fn pop(&mut self) -> Option<(Channel, Vec<ClientId>)> {
+        if let Some(last) = self.postponed.take() {
+            let mut behind = self.changes.range::<Channel, _>((Bound::Excluded(&last), Bound::Unbounded));
+            if let Some(next) = behind.next().map(|(channel, _)| channel.clone()) {
+                self.postponed = Some(last);
+                return self.changes.remove_entry(&next);
+            }
+        }
+        self.changes.pop_first()
+    }
+
     fn note(&mut self, channel: &Channel, client: ClientId) {
         let clients = self.changes.entry(channel.clone()).or_default();
-        if clients.last() != Some(&client) {
+        if clients.last() != Some(&client) && !self.blocked.contains(channel) {
             clients.push(client);
         }
     }
@@ -249,142 +295,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::task::{Context, Waker};
-
-    use fanfare_core::{Incarnation, SessionId, presence::Entered};
-
-    use super::*;
-
-    fn client(session: u64) -> ClientId {
-        ClientId { node: Incarnation(1), session: SessionId(session) }
-    }
-
-    fn entry(session: u64) -> PresenceEntry {
-        PresenceEntry { client: client(session), user: None, client_info: None, channel_info: None }
-    }
-
-    #[test]
-    fn a_change_stays_until_it_was_taken() {
-        let local = Local::new(IntGauge::new("held", "held").unwrap());
-        let channel = Channel::new("a").unwrap();
-        local.enter(&channel, &entry(1));
-        let changes = local.take(10);
-        assert_eq!(changes.len(), 1);
-        assert!(local.take(10).is_empty());
-        local.leave(&channel, client(1));
-        local.put_back(changes);
-        let again = local.take(10);
-        let last = again.last().and_then(|change| change.fields.last()).unwrap();
-        assert_eq!(*last, (client(1), None), "the newest state is written");
-        assert!(local.channels().is_empty());
-    }
-
-    #[test]
-    fn who_waits_is_told_of_its_own_batch() {
-        let local = Local::new(IntGauge::new("held", "held").unwrap());
-        let [a, b] = ["a", "b"].map(|name| Channel::new(name).unwrap());
-        let mut cx = Context::from_waker(Waker::noop());
-        let mut is_told = |told: &mut Entered| told.as_mut().poll(&mut cx).is_ready();
-        assert!(local.entered(&a).is_none(), "nothing is to be written");
-        local.enter(&b, &entry(1));
-        local.enter(&a, &entry(1));
-        let of = |channel| -> Entered { Box::pin(local.entered(channel).unwrap()) };
-        let (mut first, mut other) = (of(&a), of(&b));
-        local.take(1);
-        let mut second = of(&a);
-        assert!(!is_told(&mut first) && !is_told(&mut second));
-        local.tried(true);
-        assert!(is_told(&mut first) && is_told(&mut second) && !is_told(&mut other));
-        assert!(local.entered(&a).is_none());
-        local.give_up();
-        assert!(is_told(&mut other));
-    }
-
-    #[test]
-    fn nobody_waits_while_redis_refuses() {
-        let local = Local::new(IntGauge::new("held", "held").unwrap());
-        let [a, b] = ["a", "b"].map(|name| Channel::new(name).unwrap());
-        let mut cx = Context::from_waker(Waker::noop());
-        local.enter(&a, &entry(1));
-        local.enter(&b, &entry(1));
-        let refused = local.take(1);
-        let waiting = [&a, &b].map(|channel| Box::pin(local.entered(channel).unwrap()));
-        local.tried(false);
-        for mut told in waiting {
-            assert!(told.as_mut().poll(&mut cx).is_ready());
-        }
-        local.put_back(refused);
-        assert!(local.entered(&a).is_none() && local.entered(&b).is_none());
-        local.take(1);
-        assert!(local.entered(&a).is_none(), "it is being tried again");
-        local.tried(true);
-        assert!(local.entered(&a).is_none() && local.entered(&b).is_some());
-    }
-
-    #[test]
-    fn a_channel_with_members_is_occupied() {
-        let local = Local::new(IntGauge::new("held", "held").unwrap());
-        local.members_of(Box::new(|channel| channel.as_str() == "told"));
-        let [told, quiet] = ["told", "quiet"].map(|name| Channel::new(name).unwrap());
-        let occupied = |local: &Local| {
-            let taken = local.take(10).into_iter();
-            taken.map(|change| (change.channel, change.is_occupied)).collect::<Vec<_>>()
-        };
-        local.enter(&quiet, &entry(1));
-        local.occupy(&quiet, false);
-        assert_eq!(occupied(&local), [(quiet.clone(), None)]);
-        local.occupy(&told, true);
-        local.enter(&told, &entry(1));
-        local.occupy(&told, false);
-        assert_eq!(occupied(&local), [(told.clone(), Some(true))], "its member is still there");
-        local.leave(&told, client(1));
-        let vacated = local.take(10);
-        assert_eq!(vacated.first().unwrap().is_occupied, Some(false));
-        assert!(local.state.lock().told.is_empty());
-        local.put_back(vacated);
-        assert_eq!(occupied(&local), [(told.clone(), Some(false))], "a change stays until it is written");
-        local.occupy(&told, true);
-        local.take(10);
-        local.write_all_again();
-        assert_eq!(occupied(&local), [(quiet, None), (told, Some(true))]);
-    }
-
-    #[test]
-    fn a_large_channel_is_written_in_parts() {
-        let local = Local::new(IntGauge::new("held", "held").unwrap());
-        local.members_of(Box::new(|_| true));
-        let channel = Channel::new("a").unwrap();
-        (0..25).for_each(|session| local.enter(&channel, &entry(session)));
-        let waits = local.entered(&channel).unwrap();
-        let taken = |local: &Local| {
-            let changes = local.take(10);
-            let [change] = &changes[..] else { panic!("{changes:?}") };
-            (change.fields.len(), change.is_occupied)
-        };
-        assert_eq!([taken(&local), taken(&local)], [(10, Some(true)); 2]);
-        local.tried(true);
-        let (mut told, mut cx) = (Box::pin(waits), Context::from_waker(Waker::noop()));
-        assert!(told.as_mut().poll(&mut cx).is_pending(), "five are not written");
-        assert_eq!(taken(&local), (5, Some(true)));
-        local.tried(true);
-        assert!(told.as_mut().poll(&mut cx).is_ready());
-        (0..25).for_each(|session| drop(local.leave(&channel, client(session))));
-        let left = [taken(&local), taken(&local), taken(&local)];
-        assert_eq!(left, [(10, Some(true)), (10, Some(true)), (5, Some(false))], "vacated at last");
-        assert!(local.take(10).is_empty() && !local.has_any());
-    }
-
-    #[test]
-    fn a_lost_channel_is_written_again() {
-        let local = Local::new(IntGauge::new("held", "held").unwrap());
-        let channel = Channel::new("a").unwrap();
-        local.enter(&channel, &entry(1));
-        local.enter(&channel, &entry(2));
-        local.take(10);
-        local.write_again(&channel);
-        let fields: usize = local.take(10).iter().map(|change| change.fields.len()).sum();
-        assert_eq!(fields, 2);
-        assert_eq!(local.held.get(), 2);
-    }
-}
+mod tests;

@@ -2,6 +2,8 @@
 //!
 //! Invariants:
 //! - Changes are written in batches, one pipeline at a time, in their order. A batch that failed is written again.
+//! - A command that Redis refuses holds up its own channel alone. A channel whose key is not a hash is looked at now and
+//!   then; everything else is tried again after a short while.
 //! - The expiry of a channel's hash is refreshed by each node that holds an entry in it. A hash that is gone is written
 //!   anew.
 //! - After the publisher connected again, which it does when Redis was started anew, all entries are written again. So
@@ -11,24 +13,30 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare_core::{Incarnation, broker::BrokerState};
-use redis::Pipeline;
+use fanfare_core::{Channel, Incarnation, broker::BrokerState};
+use redis::{Pipeline, RedisError, Value, from_redis_value};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::local::{Change, Local};
+use super::{
+    BATCH,
+    local::{Change, Local},
+};
 use crate::{
     backoff::Backoff,
     redis::{
-        connection::{commands::PooledCommands, links::Links},
+        connection::{
+            code::{NotRun, is_other_type},
+            commands::PooledCommands,
+            links::Links,
+            pool::said,
+        },
         metrics::RedisMetrics,
         names::Names,
         outbox::{self, Channels, Ends, Subject},
     },
 };
 
-/// The clients of one pipeline.
-const BATCH: usize = 500;
 /// How long a hash lives after its last refresh.
 const TIME_TO_LIVE: Duration = Duration::from_secs(90);
 /// The same for a channel that makes events: longer than a cluster stands still.
@@ -37,6 +45,11 @@ const TOLD_TIME_TO_LIVE: Duration = Duration::from_secs(24 * 60 * 60);
 const REFRESH_EVERY: Duration = Duration::from_secs(30);
 /// The time between two looks at the state of Redis, and of this node in it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The time between two looks at the keys that are not hashes.
+const LOOK_AT_BLOCKED_EVERY: Duration = Duration::from_secs(5);
+
+/// The commands that write changes.
+const WRITES: &str = "HSET, HDEL, EXPIRE, SCRIPT LOAD or EVALSHA";
 
 /// See the head of this file.
 pub(crate) struct PresenceWriter {
@@ -52,6 +65,14 @@ pub(crate) struct PresenceWriter {
     pub(crate) stop: CancellationToken,
 }
 
+/// The times of work that comes back, and the last refusal in the log.
+struct Upkeep {
+    next_look: Instant,
+    next_look_at_blocked: Instant,
+    next_refresh: Instant,
+    said: Option<String>,
+}
+
 impl PresenceWriter {
     /// Writes until the node stops. The entries of a node that stopped are not removed: they do not count once its
     /// heartbeat has expired, so clients that come back to another node meanwhile do not flap. The ends of connections are
@@ -65,9 +86,13 @@ impl PresenceWriter {
     }
 
     async fn write_for_ever(&self) {
-        let mut backoff = Backoff::default();
-        let (mut next_look, mut next_refresh) = (Instant::now(), Instant::now() + REFRESH_EVERY);
-        let mut written_to = None;
+        let (mut backoff, mut written_to, now) = (Backoff::default(), None, Instant::now());
+        let mut upkeep = Upkeep {
+            next_look: now,
+            next_look_at_blocked: now,
+            next_refresh: now + REFRESH_EVERY,
+            said: None,
+        };
         loop {
             tokio::select! {
                 () = self.local.changed.notified() => {}
@@ -82,20 +107,7 @@ impl PresenceWriter {
                 self.local.write_all_again();
                 written_to = here;
             }
-            let done = async {
-                self.write_changes().await?;
-                self.write_ends().await?;
-                if next_look <= Instant::now() {
-                    self.look_for_removal().await?;
-                    next_look = Instant::now() + LOOK_EVERY;
-                }
-                if next_refresh <= Instant::now() {
-                    self.refresh().await?;
-                    next_refresh = Instant::now() + REFRESH_EVERY;
-                }
-                Ok::<_, String>(())
-            };
-            match done.await {
+            match self.write_once(&mut upkeep).await {
                 Ok(()) => backoff.reset(),
                 Err(error) => {
                     tracing::debug!(%error, "presence was not written: it is tried again");
@@ -106,28 +118,123 @@ impl PresenceWriter {
         }
     }
 
-    async fn write_changes(&self) -> Result<(), String> {
+    /// Does all that is due. What fails does not hold up the rest.
+    async fn write_once(&self, upkeep: &mut Upkeep) -> Result<(), String> {
+        let mut done = self.write_changes(&mut upkeep.said).await;
+        done = done.and(self.write_ends().await);
+        let now = Instant::now();
+        if upkeep.next_look <= now {
+            upkeep.next_look = now + LOOK_EVERY;
+            done = done.and(self.look_for_removal().await);
+        }
+        if upkeep.next_look_at_blocked <= now {
+            upkeep.next_look_at_blocked = now + LOOK_AT_BLOCKED_EVERY;
+            done = done.and(self.look_at_blocked().await);
+        }
+        if upkeep.next_refresh <= now {
+            let refreshed = self.refresh().await;
+            if refreshed.is_ok() {
+                upkeep.next_refresh = now + REFRESH_EVERY;
+            }
+            done = done.and(refreshed);
+        }
+        done
+    }
+
+    async fn write_changes(&self, last_said: &mut Option<String>) -> Result<(), String> {
         loop {
             let changes = self.local.take(BATCH);
             if changes.is_empty() {
+                *last_said = None;
                 return Ok(());
             }
-            let mut pipeline = redis::pipe();
-            if changes.iter().any(|change| change.is_occupied.is_some()) {
-                self.scripts.note.load(&mut pipeline);
+            let Some((channel, error)) = self.write(changes).await? else { continue };
+            let refusal = said(WRITES, &error);
+            // A slot that moves is nobody's mistake.
+            let is_expected = error.code().and_then(|code| NotRun::of(code.as_bytes())).is_some();
+            if !is_expected && last_said.as_ref() != Some(&refusal) {
+                tracing::warn!(%channel, "{refusal}: some presence is not shown; it is tried again");
+                *last_said = Some(refusal.clone());
             }
-            changes.iter().for_each(|change| self.add(change, &mut pipeline));
-            let names = "HSET, HDEL, EXPIRE, SCRIPT LOAD or EVALSHA";
-            let written = self.carry_out::<Vec<(u64, u64)>>(names, &pipeline).await;
-            self.local.tried(written.is_ok());
-            match written {
-                Ok(told) => self.count_dropped(told.iter().map(|(dropped, _)| dropped).sum()),
+            return Err(refusal);
+        }
+    }
+
+    /// Writes a batch. What is refused is put back: the first channel of it, and why.
+    async fn write(&self, changes: Vec<Change>) -> Result<Option<(Channel, RedisError)>, String> {
+        let mut pipeline = redis::pipe();
+        if changes.iter().any(|change| change.is_occupied.is_some()) {
+            self.scripts.note.load(&mut pipeline);
+        }
+        let mut count = |change| {
+            let before = pipeline.len();
+            self.add(change, &mut pipeline);
+            pipeline.len() - before
+        };
+        let counts: Vec<usize> = changes.iter().map(&mut count).collect();
+        let answers = match self.carry_out_each(WRITES, pipeline).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                self.local.tried(false);
+                self.local.put_back(changes);
+                return Err(error);
+            }
+        };
+        let (mut answers, mut refused, mut first) = (answers.into_iter(), Vec::new(), None);
+        for (change, count) in changes.into_iter().zip(counts) {
+            let of_change: Vec<_> = answers.by_ref().take(count).collect();
+            match of_change.into_iter().collect::<Result<Vec<_>, _>>() {
+                Ok(answers) => self.written(&change, answers),
+                Err(error) if is_not_hash(&error) => self.block(&change.channel),
                 Err(error) => {
-                    self.local.put_back(changes);
-                    return Err(error);
+                    first.get_or_insert_with(|| (change.channel.clone(), error));
+                    refused.push(change);
                 }
             }
         }
+        self.local.tried(refused.is_empty());
+        self.local.postpone(refused);
+        Ok(first)
+    }
+
+    fn written(&self, change: &Change, answers: Vec<Value>) {
+        if change.is_occupied.is_some() {
+            let told: Vec<(u64, u64)> = from_redis_value(Value::Array(answers)).unwrap_or_default();
+            self.count_dropped(told.iter().map(|(dropped, _)| dropped).sum());
+        }
+    }
+
+    fn block(&self, channel: &Channel) {
+        self.metrics.presence_failures.inc();
+        if self.local.block(channel) {
+            let key = self.names.presence(channel);
+            tracing::warn!(
+                %channel,
+                "Redis answers WRONGTYPE: its key {key} is not a hash, so another program wrote it. Members of this \
+                 channel are not shown: remove the key, and give that program other keys"
+            );
+        }
+    }
+
+    /// Writes the channels whose keys are not in the way any more.
+    async fn look_at_blocked(&self) -> Result<(), String> {
+        for channels in self.local.blocked().chunks(BATCH) {
+            let mut pipeline = redis::pipe();
+            for channel in channels {
+                // The id of a node is not one of a client: there is not such a field.
+                pipeline.cmd("HDEL").arg(self.names.presence(channel)).arg(self.node.to_string());
+            }
+            let answers = self.carry_out_each("HDEL", pipeline).await?;
+            for (channel, answer) in channels.iter().zip(answers) {
+                if answer.is_ok() {
+                    tracing::info!(%channel, "members of this channel are written again");
+                    self.local.unblock(channel);
+                } else {
+                    self.metrics.presence_failures.inc();
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn write_ends(&self) -> Result<(), String> {
@@ -160,16 +267,16 @@ impl PresenceWriter {
         for (client, value) in &change.fields {
             match value {
                 Some(value) => {
-                    pipeline.cmd("HSET").arg(&key).arg(client.to_string()).arg(&value[..]).ignore();
+                    pipeline.cmd("HSET").arg(&key).arg(client.to_string()).arg(&value[..]);
                     is_set = true;
                 }
                 None => {
-                    pipeline.cmd("HDEL").arg(&key).arg(client.to_string()).ignore();
+                    pipeline.cmd("HDEL").arg(&key).arg(client.to_string());
                 }
             }
         }
         if is_set {
-            pipeline.cmd("EXPIRE").arg(&key).arg(TIME_TO_LIVE.as_secs()).ignore();
+            pipeline.cmd("EXPIRE").arg(&key).arg(TIME_TO_LIVE.as_secs());
         }
     }
 
@@ -205,6 +312,15 @@ impl PresenceWriter {
         Ok(())
     }
 
+    async fn carry_out_each(
+        &self,
+        names: &str,
+        pipeline: Pipeline,
+    ) -> Result<Vec<Result<Value, RedisError>>, String> {
+        let mut connection = self.commands.connection().await?;
+        self.commands.run_each(&mut connection, names, pipeline).await
+    }
+
     async fn carry_out<T: redis::FromRedisValue>(
         &self,
         names: &str,
@@ -213,4 +329,8 @@ impl PresenceWriter {
         let mut connection = self.commands.connection().await?;
         self.commands.run_all(&mut connection, names, pipeline).await
     }
+}
+
+fn is_not_hash(error: &RedisError) -> bool {
+    error.code().is_some_and(|code| is_other_type(code, error.detail().unwrap_or_default()))
 }

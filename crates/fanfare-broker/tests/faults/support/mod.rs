@@ -5,15 +5,18 @@
 //! - `cutter`: cuts the publisher's connection at a byte
 //! - `switch`: a name that leads to another server
 //! - `outcomes`: the outcomes of numbered publications
+//! - `log`: the log of a test's thread
 
 mod cutter;
 mod fake;
+mod log;
 mod outcomes;
 mod proxy;
 mod switch;
 
 pub(crate) use cutter::{Cutter, To};
 pub(crate) use fake::FakeRedis;
+pub(crate) use log::Log;
 pub(crate) use outcomes::{Outcomes, assert_restored, channel, delivered, publish};
 pub(crate) use proxy::Proxy;
 pub(crate) use switch::Switch;
