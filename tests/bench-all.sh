@@ -10,8 +10,10 @@ for program in redis-server redis-cli taskset; do
     have "$program" || fail "bench-all needs $program (Debian: apt-get install redis-server redis-tools util-linux)"
 done
 
-# Both built anew: an old server would be measured without a word.
-cargo build --release -p fanfare -p fanfare-swarm
+# Both built anew: an old server would be measured without a word. Each by itself: built together, the server would get
+# what only swarm needs of tokio.
+cargo build --release -p fanfare
+cargo build --release -p fanfare-swarm
 swarm=${CARGO_TARGET_DIR:-$ROOT/target}/release/swarm
 read -ra cases <<<"${CASES:-}"
 "$swarm" suite ${cases[@]+"${cases[@]}"} --out "$WORK/bench" "$@"

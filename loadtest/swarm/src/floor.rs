@@ -1,6 +1,7 @@
 //! Floors: servers of one thread that do only what every server must do.
 
 mod args;
+mod redis;
 mod relay;
 mod server;
 
@@ -44,12 +45,15 @@ impl Floor {
     /// # Errors
     /// The floor does not start.
     pub async fn start_on(cpus: Option<&str>, swarm: &Path, args: &FloorArgs) -> anyhow::Result<Self> {
-        let FloorArgs { kind, subscribers, bytes, batch, interval } = args;
+        let FloorArgs { kind, subscribers, bytes, batch, interval, redis } = args;
         let kind = kind.to_possible_value().context("a kind without a name")?;
         let mut command = on_cpus(cpus, swarm);
         command.args(["floor-server", "--kind", kind.get_name()]);
         for (name, value) in [("--subscribers", subscribers), ("--bytes", bytes), ("--batch", batch)] {
             command.args([name, &value.to_string()]);
+        }
+        if let Some(redis) = redis {
+            command.args(["--redis", &redis.to_string()]);
         }
         let mut child = command
             .args(["--interval", &interval.to_string()])

@@ -224,7 +224,7 @@ impl Refusal {
         match self {
             Self::Subscribe(CommandError::Subscribe(SubscribeError::Misconfigured(_))) => None,
             // Another client has to leave first.
-            Self::Full(Full::Connections(_)) => Some(HeaderValue::from_static("5")),
+            Self::Full(Full::Connections(_) | Full::PerAddress(_)) => Some(HeaderValue::from_static("5")),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(HeaderValue::from_static("1")),
             _ => None,
         }

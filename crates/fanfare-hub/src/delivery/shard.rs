@@ -157,7 +157,8 @@ impl Shard {
     pub(crate) fn audience(&self, channel: &Channel) -> Option<(Arc<Members>, Option<Arc<Wishes>>)> {
         let table = self.table.lock();
         let members = table.channels.get(channel)?.clone();
-        Some((members, table.wishes.get(channel).cloned()))
+        let wishes = if table.wishes.is_empty() { None } else { table.wishes.get(channel).cloned() };
+        Some((members, wishes))
     }
 
     /// The second that it is by the shard's clock.

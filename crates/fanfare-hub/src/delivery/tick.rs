@@ -94,13 +94,8 @@ impl Tick<'_> {
     async fn run(&mut self, taken: &mut Arrivals) {
         let cost = taken.queued.iter().map(|queued| cost(&queued.publication)).sum();
         for queued in taken.queued.drain(..) {
-            match self.batches.get_mut(&queued.publication.channel) {
-                Some(batch) => batch.push(queued),
-                None => {
-                    let channel = queued.publication.channel.clone();
-                    self.batches.entry(channel).or_default().push(queued);
-                }
-            }
+            let channel = queued.publication.channel.clone();
+            self.batches.entry(channel).or_default().push(queued);
         }
         let is_alone = self.batches.len() == 1;
         let mut batches = std::mem::take(&mut self.batches);

@@ -1,9 +1,10 @@
-//! A relay with one thread and one epoll: only what every relay must do.
+//! A relay with one thread and one epoll: only what every relay must do. Messages go from the client that sends them to
+//! the members of its channel, or through Redis and back.
 
 use std::{
     collections::HashMap,
     io::{self, ErrorKind, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     ops::ControlFlow,
 };
 
@@ -12,10 +13,16 @@ use fanfare_websocket::{Config, Decoder, Event, MessageKind, Role, encode, hands
 use http::HeaderValue;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use super::redis::ThroughRedis;
+
 const CONFIG: Config = Config { role: Role::Server, max_message: 1 << 20, deflate: false };
 
 /// The listener's number in epoll.
 const LISTENER: u64 = u64::MAX;
+
+/// The numbers of the connections to Redis in epoll.
+const PUBLISHER: u64 = u64::MAX - 1;
+const SUBSCRIBER: u64 = u64::MAX - 2;
 
 struct Relay {
     epoll: Epoll,
@@ -26,6 +33,7 @@ struct Relay {
     channels: HashMap<String, Vec<usize>>,
     buffer: Vec<u8>,
     frames: Vec<u8>,
+    redis: Option<ThroughRedis>,
 }
 
 struct Client {
@@ -36,23 +44,30 @@ struct Client {
 }
 
 /// Accepts, answers each request with a 101, and passes messages on to all clients of the same path, in one `send` for
-/// each read. Runs until the process ends.
+/// each read, or in one message through this Redis. Runs until the process ends.
 ///
 /// # Errors
 /// The kernel's, or a client that broke its connection.
-pub(super) fn serve(listener: TcpListener) -> anyhow::Result<()> {
+pub(super) fn serve(listener: TcpListener, redis: Option<SocketAddr>) -> anyhow::Result<()> {
     listener.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+    let redis = redis.map(ThroughRedis::connect).transpose().context("the connection to Redis")?;
+    for ThroughRedis { publisher, subscriber, .. } in &redis {
+        epoll.add(publisher, EpollEvent::new(EpollFlags::EPOLLIN, PUBLISHER))?;
+        epoll.add(subscriber, EpollEvent::new(EpollFlags::EPOLLIN, SUBSCRIBER))?;
+    }
     let (clients, channels) = (Vec::new(), HashMap::new());
     let mut relay =
-        Relay { epoll, listener, clients, channels, buffer: vec![0; 64 << 10], frames: Vec::new() };
+        Relay { epoll, listener, clients, channels, buffer: vec![0; 64 << 10], frames: Vec::new(), redis };
     let mut events = [EpollEvent::empty(); 1024];
     loop {
         let ready = relay.epoll.wait(&mut events, EpollTimeout::NONE)?;
         for event in events.iter().take(ready) {
             match event.data() {
                 LISTENER => relay.accept()?,
+                PUBLISHER => relay.replied()?,
+                SUBSCRIBER => relay.heard()?,
                 client => relay.read(usize::try_from(client)?)?,
             }
         }
@@ -84,6 +99,9 @@ impl Relay {
         let input = self.buffer.get_mut(..read).unwrap_or_default();
         let Some(channel) = &client.channel else {
             let channel = upgrade(client, input)?;
+            if let Some(redis) = self.redis.as_mut().filter(|_| !self.channels.contains_key(&channel)) {
+                redis.subscribe(&channel)?;
+            }
             self.channels.entry(channel).or_default().push(number);
             return Ok(());
         };
@@ -99,13 +117,31 @@ impl Relay {
         if self.frames.is_empty() {
             return Ok(());
         }
-        for member in self.channels.get(channel).into_iter().flatten() {
-            if let Some(member) = self.clients.get(*member) {
-                send(&member.socket, &self.frames)?;
-            }
+        match &mut self.redis {
+            None => fan_out(self.channels.get(channel), &self.clients, &self.frames)?,
+            Some(redis) => redis.publish(channel, &self.frames)?,
         }
         Ok(())
     }
+
+    fn replied(&mut self) -> anyhow::Result<()> {
+        let Self { redis: Some(redis), buffer, .. } = self else { return Ok(()) };
+        redis.replied(buffer)
+    }
+
+    fn heard(&mut self) -> anyhow::Result<()> {
+        let Self { redis: Some(redis), buffer, channels, clients, .. } = self else { return Ok(()) };
+        redis.heard(buffer, |channel, frames| fan_out(channels.get(channel), clients, frames))
+    }
+}
+
+fn fan_out(members: Option<&Vec<usize>>, clients: &[Client], frames: &[u8]) -> io::Result<()> {
+    for member in members.into_iter().flatten() {
+        if let Some(member) = clients.get(*member) {
+            send(&member.socket, frames)?;
+        }
+    }
+    Ok(())
 }
 
 /// Sends to a client. A client with a full or closed socket misses the frames: every client of a floor reads.

@@ -37,7 +37,7 @@ pub fn serve(args: &FloorArgs) -> anyhow::Result<()> {
     match args.kind {
         Kind::Send => send_for_each_frame_read(&accept(&listener, args.subscribers)?, args),
         Kind::Ping => ping(&accept(&listener, args.subscribers)?, args),
-        Kind::Relay => relay::serve(listener),
+        Kind::Relay => relay::serve(listener, args.redis),
     }
 }
 

@@ -55,6 +55,10 @@ impl Redis {
         format!("redis://{}", self.address)
     }
 
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) const fn port(&self) -> u16 {
         self.address.port()
     }

@@ -102,7 +102,7 @@ pub(super) async fn storm(stage: &Stage) -> anyhow::Result<Found> {
         rest: Duration::from_secs(1),
     };
     eprintln!("bare accept, read and write");
-    let server = Floor::start(&stage.swarm, &FloorArgs::relay(CONNECTIONS)).await?;
+    let server = Floor::start(&stage.swarm, &FloorArgs::relay(CONNECTIONS, None)).await?;
     plan.pids = vec![server.pid()?];
     let floor = storm::run(&[server.target("/ws/storm")?], &plan).await?;
     drop(server);

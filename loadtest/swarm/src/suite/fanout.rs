@@ -117,7 +117,7 @@ fn row(found: &Rounds) -> [String; 11] {
 
 async fn paced(stage: &Stage, judged: &mut Vec<Judged>) -> anyhow::Result<serde_json::Value> {
     let layout = Layout { rooms: 1, members: 1_000, publishers: 1 };
-    let floor = stage.bare_rooms(None, layout, 20.0).await?;
+    let floor = stage.bare_rooms(None, None, layout, 20.0).await?;
     let redis = Redis::start(None).await?;
     let node = stage.node(redis.setup(None)).await?;
     let figures = stage.rooms(&[&node], Some(&redis), layout, 20.0).await?;

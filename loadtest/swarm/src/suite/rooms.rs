@@ -21,10 +21,10 @@ use crate::{
 const SMALL: Layout = Layout { rooms: 200, members: 10, publishers: 1 };
 const PAIRS: Layout = Layout { rooms: 2_000, members: 2, publishers: 1 };
 
-/// The most that a publish may cost one node, as a multiple of the bare relay's CPU.
+/// The most that a publish may cost one node, as a multiple of the CPU of the bare relay and of the one through Redis.
 const BUDGET: f64 = 1.25;
 
-/// A load and the number of nodes. One node is judged beside the bare relay.
+/// A load and the number of nodes. One node is judged beside the bare relays.
 struct Load {
     layout: Layout,
     rate: f64,
@@ -67,8 +67,13 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
         latency.group(group, latencies(last));
         if nodes == 1 {
             let times = Judged::times(format!("delivery, {name}"), "µs", figure, floor, BUDGET);
-            // A disturbance of a round disturbed both of its parts.
+            // A disturbance of a round disturbed all of its parts.
             let ratio = Some(of(|pair| pair.servers.cpu.total / pair.bare.cpu.total));
+            judged.push(Judged { ratio, ..times });
+            let floor = of(Pair::bare_through_redis);
+            let what = format!("the same, beside Redis' floor, {rate}/s");
+            let times = Judged::times(what, "µs", figure, floor, BUDGET);
+            let ratio = Some(of(|pair| pair.servers.cpu.total / pair.bare_through_redis()));
             judged.push(Judged { ratio, ..times });
         }
         raw.push(json!({ "rounds": pairs }));
@@ -80,8 +85,9 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
              of the rounds, the rest the last round's. With one node, it and its \
              Redis have one core and the load generator the others; two nodes share all cores with the load generator \
              and Redis, and the members of each channel are on both. The bare relay is \
-             one thread that passes messages on at the same pace, without Redis or anything else; it is measured before \
-             the servers in every round, and the ratio is the median of the rounds' ratios.",
+             one thread that passes messages on at the same pace, without Redis or anything else. Redis' floor is the same \
+             thread, which passes them on through a Redis on its core. Both are measured before the servers in every \
+             round, and each ratio is the median of the rounds' ratios.",
             stage.rounds, stage.seconds
         ),
         judged,
@@ -95,15 +101,28 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
 #[derive(Debug, Serialize)]
 struct Pair {
     bare: Figures,
+    /// With one node.
+    through_redis: Option<Figures>,
     servers: Figures,
+}
+
+impl Pair {
+    /// The CPU of a delivery by the bare relay through Redis, in microseconds. NaN: it was not measured.
+    fn bare_through_redis(&self) -> f64 {
+        self.through_redis.as_ref().map_or(f64::NAN, |figures| figures.cpu.total)
+    }
 }
 
 async fn pair(stage: &Stage, load: &Load) -> anyhow::Result<Pair> {
     let &Load { layout, rate, nodes } = load;
     let core = stage.one_core().filter(|_| nodes == 1);
     let pinned = core.is_some().then(|| stage.on_the_others()).transpose()?;
-    let bare = stage.bare_rooms(core.as_deref(), layout, rate).await?;
+    let bare = stage.bare_rooms(core.as_deref(), None, layout, rate).await?;
     let redis = Redis::start(core.as_deref()).await?;
+    let through_redis = match &core {
+        Some(core) => Some(stage.bare_rooms(Some(core), Some(&redis), layout, rate).await?),
+        None => None,
+    };
     let mut running = Vec::new();
     for _ in 0..nodes {
         running.push(stage.node(redis.setup(core.clone())).await?);
@@ -113,5 +132,5 @@ async fn pair(stage: &Stage, load: &Load) -> anyhow::Result<Pair> {
         node.stop().await?;
     }
     drop(pinned);
-    Ok(Pair { bare, servers })
+    Ok(Pair { bare, through_redis, servers })
 }

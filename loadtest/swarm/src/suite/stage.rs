@@ -92,14 +92,16 @@ impl Stage {
         self.open_loop(targets, pids, beside, layout, rate).await
     }
 
-    /// Runs an open loop to a bare relay: one thread, without Redis.
+    /// Runs an open loop to a bare relay: one thread, without Redis or through this one.
     pub(super) async fn bare_rooms(
         &self,
         cpus: Option<&str>,
+        redis: Option<&Redis>,
         layout: Layout,
         rate: f64,
     ) -> anyhow::Result<rooms::Figures> {
-        let floor = Floor::start_on(cpus, &self.swarm, &FloorArgs::relay(layout.connections())).await?;
+        let args = FloorArgs::relay(layout.connections(), redis.map(Redis::address));
+        let floor = Floor::start_on(cpus, &self.swarm, &args).await?;
         self.open_loop(vec![floor.target(CHANNEL)?], vec![floor.pid()?], Vec::new(), layout, rate).await
     }
 

@@ -107,8 +107,28 @@ fn storm_plan(connections: usize, pid: u32) -> storm::Plan {
 }
 
 #[tokio::test]
+async fn a_bare_relay_through_redis_loses_nothing() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut redis = tokio::process::Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--port", &free.port().to_string(), "--save", ""])
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    while tokio::net::TcpStream::connect(free).await.is_err() {
+        assert!(redis.try_wait().unwrap().is_none(), "redis-server has ended");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let floor = Floor::start(&swarm(), &FloorArgs::relay(LAYOUT.connections(), Some(free))).await.unwrap();
+    // More bytes than one read takes.
+    let figures = rooms_of(floor.target("/ws/test").unwrap(), 5_000).await;
+    assert!(figures.is_right(), "{figures}");
+    assert_eq!((figures.messages, figures.deliveries), (120, 1_440));
+}
+
+#[tokio::test]
 async fn a_storm_counts_connected_clients() {
-    let floor = Floor::start(&swarm(), &FloorArgs::relay(300)).await.unwrap();
+    let floor = Floor::start(&swarm(), &FloorArgs::relay(300, None)).await.unwrap();
     let plan = storm_plan(300, floor.pid().unwrap());
     let figures = storm::run(&[floor.target("/ws/storm").unwrap()], &plan).await.unwrap();
     assert_eq!((figures.connected, figures.failures.len()), (300, 0), "{figures}");

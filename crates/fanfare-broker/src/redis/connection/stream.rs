@@ -1,12 +1,13 @@
 //! The stream of a connection to Redis: the bare socket, or TLS.
 
 use std::{
-    io::{Error, Result},
+    io::{Error, ErrorKind, Result},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
+use bytes::{Buf, BytesMut};
 use tokio::{
     io::{self, AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, tcp},
@@ -70,6 +71,21 @@ pub(crate) fn split(stream: &mut Stream) -> (ReadHalf<'_>, WriteHalf<'_>) {
             let (read, write) = io::split(stream.as_mut());
             (ReadHalf::Right(read), WriteHalf::Right(write))
         }
+    }
+}
+
+/// Writes what the bare socket takes now, and takes it off the front of `bytes`. The number of bytes.
+///
+/// # Errors
+/// The kernel's. A full socket takes nothing, which is not an error.
+pub(crate) fn try_write(socket: &tcp::WriteHalf<'_>, bytes: &mut BytesMut) -> Result<usize> {
+    match socket.try_write(bytes) {
+        Ok(written) => {
+            bytes.advance(written);
+            Ok(written)
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        Err(error) => Err(error),
     }
 }
 

@@ -11,7 +11,7 @@
 use std::{sync::Arc, task::Poll, time::Duration};
 
 use tokio::{
-    io::{AsyncWrite, AsyncWriteExt},
+    io::AsyncWriteExt,
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
     time::{Instant, sleep_until},
 };
@@ -33,8 +33,13 @@ use crate::{
     redis::{
         clock::clock_sync::ClockSync,
         connection::{
-            address::RedisConfig, error::ConnectionError, finder::Finder, links::Links, open::Connection,
-            place::Endpoint, stream::split,
+            address::RedisConfig,
+            error::ConnectionError,
+            finder::Finder,
+            links::Links,
+            open::Connection,
+            place::Endpoint,
+            stream::{WriteHalf, split, try_write},
         },
         metrics::RedisMetrics,
         names::Names,
@@ -152,11 +157,17 @@ impl Publisher {
         let mut hurry = std::pin::pin!(links.hurry.notified());
         let mut watchdog = Watchdog::new(self.config.watch, Instant::now().into_std());
         let mut timer = std::pin::pin!(sleep_until(Instant::now()));
+        let mut has_read = false;
         loop {
-            if let Err(error) = self.watch(&mut watchdog, endpoint) {
+            // One reading of the clock for each turn.
+            let now = Instant::now();
+            if std::mem::take(&mut has_read) && watchdog.sign(now.into_std()) {
+                self.hold(false);
+            }
+            if let Err(error) = self.watch(&mut watchdog, endpoint, now) {
                 return error.into();
             }
-            self.fill();
+            self.fill(now);
             if let Err(error) = self.write_at_once(&mut to).await {
                 return error.into();
             }
@@ -164,15 +175,9 @@ impl Publisher {
             end_by(timer.as_mut(), self.next_deadline().map_or(watch, |deadline| deadline.min(watch)));
             let result: Result<(), End> = tokio::select! {
                 biased;
-                () = &mut stopped, if self.closing.is_none() => {
-                    self.close();
-                    Ok(())
-                }
                 read = reader.fill(&mut from) => read.map_err(End::from).and_then(|read| {
                     self.metrics.bytes_received.inc_by(read as u64);
-                    if watchdog.sign(Instant::now().into_std()) {
-                        self.hold(false);
-                    }
+                    has_read = true;
                     self.take_answers(reader, &mut watchdog, backoff).map_err(End::from)
                 }),
                 written = to.write_buf(self.pipeline.unwritten()), if !self.pipeline.unwritten().is_empty() => {
@@ -180,6 +185,11 @@ impl Publisher {
                 }
                 item = self.queue.recv(), if self.closing.is_none() => {
                     self.take_items(item).await;
+                    Ok(())
+                }
+                // Behind what each publish needs: all that is queued is taken at once, so they have their turn.
+                () = &mut stopped, if self.closing.is_none() => {
+                    self.close();
                     Ok(())
                 }
                 () = hurry.as_mut() => {
@@ -200,7 +210,7 @@ impl Publisher {
 
     /// Encodes the items that may be written now, then refuses those that have waited too long. In this order: an item
     /// that may be written now is not refused.
-    fn fill(&mut self) {
+    fn fill(&mut self, now: Instant) {
         self.take_queued();
         if !self.pipeline.rests() {
             self.pipeline.fill(self.agreed.version());
@@ -209,20 +219,25 @@ impl Publisher {
             } else {
                 self.pipeline.trouble()
             };
-            self.pipeline.expire(Instant::now(), &why);
+            self.pipeline.expire(now, &why);
         }
         self.count_queue();
     }
 
     /// Writes what the socket takes now, before anything is waited for.
-    async fn write_at_once(&mut self, to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
-        if self.pipeline.unwritten().is_empty() {
+    async fn write_at_once(&mut self, to: &mut WriteHalf<'_>) -> std::io::Result<()> {
+        let out = self.pipeline.unwritten();
+        if out.is_empty() {
             return Ok(());
         }
-        let write = std::pin::pin!(to.write_buf(self.pipeline.unwritten()));
-        if let Poll::Ready(written) = futures_util::poll!(write) {
-            self.count_written(written?);
-        }
+        let written = match to {
+            WriteHalf::Left(socket) => try_write(socket, out)?,
+            WriteHalf::Right(tls) => match futures_util::poll!(std::pin::pin!(tls.write_buf(out))) {
+                Poll::Ready(written) => written?,
+                Poll::Pending => 0,
+            },
+        };
+        self.count_written(written);
         Ok(())
     }
 
@@ -244,8 +259,12 @@ impl Publisher {
     }
 
     /// Does what the watchdog says.
-    fn watch(&mut self, watchdog: &mut Watchdog, here: &Endpoint) -> Result<(), ConnectionError> {
-        let now = Instant::now();
+    fn watch(
+        &mut self,
+        watchdog: &mut Watchdog,
+        here: &Endpoint,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
         if self.links.take_switch(here) {
             match self.finder {
                 Finder::Owner(_) => self.pipeline.leave(now),
@@ -341,7 +360,8 @@ impl Publisher {
 
     /// When the next item will have waited too long, or the goodbye ends.
     fn next_deadline(&mut self) -> Option<Instant> {
-        [self.pipeline.next_deadline(), self.closing].into_iter().flatten().min()
+        let items = if self.pipeline.rests() { None } else { self.pipeline.next_deadline() };
+        items.into_iter().chain(self.closing).min()
     }
 }
 

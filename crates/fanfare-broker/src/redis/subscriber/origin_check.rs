@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fanfare_core::{Incarnation, Origin};
+use fanfare_core::{FastHash, Incarnation, Origin};
 use parking_lot::Mutex;
 
 /// How long a node is believed after the registry listed it last: its messages may be under way.
@@ -79,7 +79,7 @@ pub(crate) struct OriginCheck {
     /// This node. It need not be in the registry.
     me: Incarnation,
     version: u64,
-    nodes: HashMap<Incarnation, Highest>,
+    nodes: HashMap<Incarnation, Highest, FastHash>,
 }
 
 /// The highest sequence that was believed, and when it came.
@@ -88,7 +88,7 @@ struct Highest(Option<(u64, Instant)>);
 
 impl OriginCheck {
     pub(crate) fn new(me: Incarnation) -> Self {
-        Self { me, version: 0, nodes: HashMap::new() }
+        Self { me, version: 0, nodes: HashMap::default() }
     }
 
     /// Takes the nodes that the registry listed since the last time.
