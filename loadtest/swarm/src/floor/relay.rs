@@ -53,7 +53,7 @@ pub(super) fn serve(listener: TcpListener, redis: Option<SocketAddr>) -> anyhow:
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
     let redis = redis.map(ThroughRedis::connect).transpose().context("the connection to Redis")?;
-    for ThroughRedis { publisher, subscriber, .. } in &redis {
+    if let Some(ThroughRedis { publisher, subscriber, .. }) = &redis {
         epoll.add(publisher, EpollEvent::new(EpollFlags::EPOLLIN, PUBLISHER))?;
         epoll.add(subscriber, EpollEvent::new(EpollFlags::EPOLLIN, SUBSCRIBER))?;
     }
