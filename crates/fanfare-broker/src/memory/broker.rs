@@ -15,8 +15,8 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_core::{
-    Attributes, Backend, Broker, Channel, Incarnation, Origin, Partition, Position, Publication, Publish,
-    Taken,
+    Attributes, Backend, Broker, Channel, FastHash, Incarnation, Origin, Partition, Position, Publication,
+    Publish, Taken,
     broker::{BrokerEvents, BrokerState, ControlMessage, Done, Recipient, SubscribeFuture},
 };
 use parking_lot::Mutex;
@@ -58,7 +58,7 @@ struct MemoryBroker {
 #[derive(Default)]
 struct Accept {
     sequence: u64,
-    subscribed: HashSet<Channel>,
+    subscribed: HashSet<Channel, FastHash>,
     waiting: Queue,
     keys: Keys,
     stopped: bool,

@@ -9,12 +9,12 @@
 //! - A publish or a read costs the same however many channels there are, but for the logarithm.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
 use fanfare_core::{
-    Channel, Epoch, Position, Publication, Retention,
+    Channel, ChannelMap, Epoch, Position, Publication, Retention,
     history::{META_TTL, Page, Range},
 };
 use prometheus::IntCounter;
@@ -27,7 +27,7 @@ const OVERHEAD: usize = 256;
 pub(super) struct Kept {
     /// The epoch of channels without an entry.
     epoch: Epoch,
-    channels: HashMap<Channel, Entry>,
+    channels: ChannelMap<Entry>,
     /// The channels that keep publications, the least recently used first.
     by_use: BTreeMap<u64, Channel>,
     /// The number of uses so far.
@@ -99,7 +99,7 @@ impl Kept {
         Self {
             cuts,
             epoch: Epoch(rand::random()),
-            channels: HashMap::new(),
+            channels: ChannelMap::default(),
             by_use: BTreeMap::new(),
             uses: 0,
             looks: BTreeSet::new(),

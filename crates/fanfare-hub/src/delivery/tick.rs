@@ -125,8 +125,7 @@ impl Tick<'_> {
         let spans = FanOutSpans::begin(self.delivery.tracer.as_deref(), batch, &members);
         let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
         let namespaces = self.delivery.dispatcher.namespaces();
-        for at in 0..members.len() {
-            let Some((SessionById(session), membership)) = members.get_index(at) else { break };
+        for (SessionById(session), membership) in members.iter() {
             let defer = !is_alone && session.has_several_channels();
             let (sent, count) = self.deliver(session, *membership, batch, &namespaces, defer);
             deliveries += count;

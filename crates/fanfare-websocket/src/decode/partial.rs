@@ -76,7 +76,9 @@ impl Frame {
         let payload = self.split_payload(rest);
         if let Some(key) = &mut self.key {
             mask::apply(payload, *key);
-            *key = mask::rotate(*key, payload.len());
+            if self.remaining > 0 {
+                *key = mask::rotate(*key, payload.len());
+            }
         }
         payload
     }
