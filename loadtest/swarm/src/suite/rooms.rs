@@ -70,6 +70,8 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
             // A disturbance of a round disturbed all of its parts.
             let ratio = Some(of(|pair| pair.servers.cpu.total / pair.bare.cpu.total));
             judged.push(Judged { ratio, ..times });
+        }
+        if pairs.iter().any(|pair| pair.through_redis.is_some()) {
             let floor = of(Pair::bare_through_redis);
             let what = format!("the same, beside Redis' floor, {rate}/s");
             let times = Judged::times(what, "µs", figure, floor, BUDGET);
@@ -101,7 +103,7 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
 #[derive(Debug, Serialize)]
 struct Pair {
     bare: Figures,
-    /// With one node.
+    /// With one node on a processor of its own.
     through_redis: Option<Figures>,
     servers: Figures,
 }
