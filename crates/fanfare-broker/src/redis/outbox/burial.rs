@@ -117,7 +117,7 @@ impl RedisOutbox {
         let (names, script) = (&self.presence.names, &self.presence.scripts.bury);
         let mut pipeline = redis::pipe();
         script.load(&mut pipeline);
-        let clients = (BATCH / parts.len().max(1)).max(1);
+        let clients = BATCH / parts.len().max(1);
         for (channel, place) in parts {
             let subject = Subject { names, node: burial.node, channel };
             let mut call = script.call(subject, &[names.heartbeat_of(burial.node)]);

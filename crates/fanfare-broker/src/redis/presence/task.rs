@@ -150,7 +150,7 @@ impl PresenceWriter {
             }
             let Some((channel, error)) = self.write(changes).await? else { continue };
             let refusal = said(WRITES, &error);
-            // A slot that moves is nobody's mistake.
+            // A Cluster answers so while a slot moves, which the operator need not mend.
             let is_expected = error.code().and_then(|code| NotRun::of(code.as_bytes())).is_some();
             if !is_expected && last_said.as_ref() != Some(&refusal) {
                 tracing::warn!(%channel, "{refusal}: some presence is not shown; it is tried again");
