@@ -35,6 +35,20 @@ pub(crate) trait Waiting {
     fn since(&self) -> Instant;
 }
 
+impl<T: Waiting> Waiting for Box<T> {
+    fn order(&self) -> Option<&PublishOrder> {
+        T::order(self)
+    }
+
+    fn cost(&self) -> usize {
+        T::cost(self)
+    }
+
+    fn since(&self) -> Instant {
+        T::since(self)
+    }
+}
+
 /// The turn of a publication that waits, and its number.
 type Place = (u64, u64);
 

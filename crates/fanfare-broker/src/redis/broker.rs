@@ -25,7 +25,7 @@ pub(super) const MAX_WAITING: usize = 20_000;
 
 /// See the head of this file.
 pub(crate) struct RedisBroker {
-    pub(super) queue: mpsc::UnboundedSender<Outgoing>,
+    pub(super) queue: mpsc::UnboundedSender<Box<Outgoing>>,
     pub(super) budget: ServerBudget,
     pub(super) requests: mpsc::UnboundedSender<Request>,
     pub(super) subscribing: Arc<Semaphore>,
@@ -44,7 +44,8 @@ impl RedisBroker {
             return;
         };
         let message = OutgoingMessage::Control { to, body, sequence };
-        if self.queue.send(Outgoing { message, since: Instant::now(), _reservation: reservation }).is_err() {
+        let outgoing = Outgoing { message, since: Instant::now(), _reservation: reservation };
+        if self.queue.send(Box::new(outgoing)).is_err() {
             self.metrics.broker.controls_refused.inc();
         }
     }
@@ -79,7 +80,7 @@ impl Broker for RedisBroker {
         let message =
             OutgoingMessage::Publication { channel, payload, session, trace, attributes, retention, ticket };
         // Where the task has ended, the ticket answers by being dropped.
-        let _ = self.queue.send(Outgoing { message, since, _reservation: reservation });
+        let _ = self.queue.send(Box::new(Outgoing { message, since, _reservation: reservation }));
     }
 
     fn subscribe(&self, channel: &Channel) -> SubscribeFuture {

@@ -288,7 +288,7 @@ impl Shared {
         Some(Switches { sentinels, links: self.links.clone(), stop: self.stop.clone() })
     }
 
-    fn publisher(&self, queue: UnboundedReceiver<Outgoing>) -> Result<Publisher, RegistryError> {
+    fn publisher(&self, queue: UnboundedReceiver<Box<Outgoing>>) -> Result<Publisher, RegistryError> {
         let writer = Writer {
             names: self.names.clone(),
             node: self.node.incarnation,

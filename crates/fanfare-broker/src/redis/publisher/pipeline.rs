@@ -56,9 +56,9 @@ pub(crate) struct Pipeline {
     stalled: bool,
     course: Course,
     /// Items that are not encoded yet, in the order in which they came. Written ahead of the backlog.
-    next: VecDeque<Outgoing>,
+    next: VecDeque<Box<Outgoing>>,
     /// Items that came while more waited than may be written.
-    backlog: FairQueue<Outgoing>,
+    backlog: FairQueue<Box<Outgoing>>,
     /// Encoded commands, each with the place in the stream of commands where it begins.
     under_way: VecDeque<(u64, Written)>,
     /// The commands of a round that are to be written.
@@ -91,7 +91,7 @@ impl Pipeline {
     }
 
     /// Takes one more item.
-    pub(crate) fn push(&mut self, item: Outgoing) {
+    pub(crate) fn push(&mut self, item: Box<Outgoing>) {
         if self.backlog.is_empty() {
             self.next.push_back(item);
         } else {
@@ -272,7 +272,7 @@ impl Pipeline {
                 Written::Item(attempt) if attempt.item.needs_script() => {
                     self.replays.insert(Attempt { may_have_run: true, ..attempt });
                 }
-                Written::Item(attempt) => self.outcome_unknown(attempt.item),
+                Written::Item(attempt) => self.outcome_unknown(*attempt.item),
                 _ => {}
             }
         }
@@ -287,16 +287,16 @@ impl Pipeline {
         }
         while let Some(Attempt { item, may_have_run, .. }) = self.replays.pop_expired(now, self.patience) {
             if may_have_run {
-                self.outcome_unknown(item);
+                self.outcome_unknown(*item);
             } else {
-                self.refuse(item, &self.waited(why));
+                self.refuse(*item, &self.waited(why));
             }
         }
         let Some(since) = now.checked_sub(self.patience) else { return };
         while let Some(item) =
             self.next.pop_front_if(|item| item.since <= since).or_else(|| self.backlog.pop_older(since))
         {
-            self.refuse(item, &self.waited(why));
+            self.refuse(*item, &self.waited(why));
         }
     }
 

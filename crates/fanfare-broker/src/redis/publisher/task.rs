@@ -62,7 +62,7 @@ pub(crate) struct Publisher {
     pub(crate) pipeline: Pipeline,
     /// The run of the server that the last connection led to, where the server told.
     pub(crate) run: Option<Run>,
-    pub(crate) queue: UnboundedReceiver<Outgoing>,
+    pub(crate) queue: UnboundedReceiver<Box<Outgoing>>,
     /// To the subscriber, whose connection has to be replaced at times.
     pub(crate) requests: UnboundedSender<Request>,
     pub(crate) next_unheard: Instant,
@@ -320,7 +320,7 @@ impl Publisher {
     }
 
     /// Takes the first item, and lets the others that come with it arrive: the next turn takes them.
-    async fn take_items(&mut self, first: Option<Outgoing>) {
+    async fn take_items(&mut self, first: Option<Box<Outgoing>>) {
         let Some(first) = first else { return self.close() };
         self.pipeline.push(first);
         // Others are about to publish: each message would be a write of its own.

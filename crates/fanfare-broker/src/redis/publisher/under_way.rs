@@ -15,7 +15,7 @@ const REPLAYED_FOR: Duration = Duration::from_secs(60);
 /// A message that is written.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    pub(super) item: Outgoing,
+    pub(super) item: Box<Outgoing>,
     /// The sequence of a publication.
     pub(super) sequence: u64,
     /// The sequence with which it was written first: its place among those that are written again.
@@ -25,7 +25,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    pub(super) fn first(item: Outgoing, sequence: u64) -> Self {
+    pub(super) fn first(item: Box<Outgoing>, sequence: u64) -> Self {
         Self { item, sequence, place: sequence, may_have_run: false }
     }
 
@@ -42,10 +42,6 @@ impl Attempt {
 
 /// A command that waits for its answer.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are items, and a box would cost each an allocation"
-)]
 pub(super) enum Written {
     /// A message.
     Item(Attempt),

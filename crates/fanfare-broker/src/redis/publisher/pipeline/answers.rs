@@ -68,10 +68,11 @@ impl Pipeline {
         };
         self.course.ran();
         let Some(Ran { outcome, position }) = ran else {
-            self.outcome_unknown(attempt.item);
+            self.outcome_unknown(*attempt.item);
             return Err(NO_NUMBER.into());
         };
-        let Attempt { item: Outgoing { message, since, .. }, sequence, .. } = attempt;
+        let Attempt { item, sequence, .. } = attempt;
+        let Outgoing { message, since, .. } = *item;
         let OutgoingMessage::Publication { channel, ticket, .. } = message else {
             return Ok(Answered::Item);
         };
@@ -90,14 +91,16 @@ impl Pipeline {
         }
         let why = refusal(error, attempt.item.needs_script());
         let Attempt { item, may_have_run, .. } = attempt;
-        match item.message {
+        match *item {
             // It may have run before, on this Redis or on its present master. The script looks at that
             // before it can be refused memory, but not before Redis can refuse the script.
-            message if may_have_run && code != OUT_OF_MEMORY => {
-                self.outcome_unknown(Outgoing { message, ..item })
+            item if may_have_run && code != OUT_OF_MEMORY => self.outcome_unknown(item),
+            Outgoing { message: OutgoingMessage::Publication { ticket, .. }, .. }
+                if forbids_channel(error) =>
+            {
+                ticket.forbid(why);
             }
-            OutgoingMessage::Publication { ticket, .. } if forbids_channel(error) => ticket.forbid(why),
-            message => self.refuse(Outgoing { message, ..item }, &why),
+            item => self.refuse(item, &why),
         }
         // Encoded items of its publish order must not be written: all are encoded anew, except those. Items that wait
         // are looked at when their turn comes.
@@ -129,8 +132,8 @@ impl Pipeline {
     /// Redis did not run it, because it does not have the script.
     fn script_is_missing(&mut self, attempt: Attempt) {
         match self.writer.script.refusal() {
-            Some(_) if attempt.may_have_run => self.outcome_unknown(attempt.item),
-            Some(why) => self.refuse(attempt.item, &why),
+            Some(_) if attempt.may_have_run => self.outcome_unknown(*attempt.item),
+            Some(why) => self.refuse(*attempt.item, &why),
             None => {
                 self.writer.script.lost();
                 self.stalled = true;

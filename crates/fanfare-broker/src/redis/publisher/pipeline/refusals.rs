@@ -13,9 +13,9 @@ impl Pipeline {
     pub(super) fn refuse_failed_orders(&mut self) {
         let next = std::mem::take(&mut self.next);
         self.next = next.into_iter().filter_map(Self::refuse_if_order_failed).collect();
-        let has_failed = |item: &Outgoing| item.order().is_some_and(PublishOrder::has_failed);
+        let has_failed = |item: &Box<Outgoing>| item.order().is_some_and(PublishOrder::has_failed);
         for item in self.backlog.take_if(has_failed) {
-            self.refuse(item, ORDER_FAILED);
+            self.refuse(*item, ORDER_FAILED);
         }
     }
 
@@ -43,13 +43,13 @@ impl Pipeline {
     }
 
     /// The item, where no earlier one of its publish order failed.
-    pub(super) fn refuse_if_order_failed(item: Outgoing) -> Option<Outgoing> {
-        match item.message {
-            OutgoingMessage::Publication { ticket, .. } if ticket.order_failed() => {
-                ticket.refuse(ORDER_FAILED);
-                None
-            }
-            message => Some(Outgoing { message, ..item }),
+    pub(super) fn refuse_if_order_failed(item: Box<Outgoing>) -> Option<Box<Outgoing>> {
+        if !item.order().is_some_and(PublishOrder::has_failed) {
+            return Some(item);
         }
+        if let OutgoingMessage::Publication { ticket, .. } = item.message {
+            ticket.refuse(ORDER_FAILED);
+        }
+        None
     }
 }

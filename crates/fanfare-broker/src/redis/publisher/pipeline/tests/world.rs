@@ -112,7 +112,8 @@ impl World {
             retention,
             ticket,
         };
-        self.pipeline.push(Outgoing { message, since: Instant::now(), _reservation: reservation });
+        let outgoing = Outgoing { message, since: Instant::now(), _reservation: reservation };
+        self.pipeline.push(Box::new(outgoing));
         self.count += 1;
     }
 
