@@ -295,15 +295,19 @@ impl Process {
         assert_eventually!(self.log.lock().contains(text), "fanfare logs {text:?}: {}", self.log.lock());
     }
 
-    /// Waits for the end of the process.
+    /// Waits for the end of the process. Where its log is read, [`log`](Self::log) has all of it afterwards.
     ///
     /// # Panics
     /// If it does not end.
     pub async fn wait(&mut self) -> ExitStatus {
-        match within("fanfare ends", self.child.wait()).await {
+        let status = match within("fanfare ends", self.child.wait()).await {
             Ok(status) => status,
             Err(error) => panic!("fanfare cannot be waited for: {error}"),
+        };
+        if *self.reads.borrow() {
+            within("its log ends", self.reads.closed()).await;
         }
+        status
     }
 }
 

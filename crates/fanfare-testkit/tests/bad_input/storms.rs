@@ -33,7 +33,14 @@ async fn a_storm_is_served_or_told_to_retry() {
     }
     assert!(!served.is_empty());
     let count = served.len() as f64;
-    assert_eventually!(node.metric("fanfare_connections").await == count + 2.0, "all are counted");
+    let mut counted;
+    assert_eventually!(
+        {
+            counted = node.metric("fanfare_connections").await;
+            counted == count + 2.0
+        },
+        "{counted} connections are counted, of {count} clients and two bystanders"
+    );
     bystanders.notice_nothing().await;
     // All go at once too.
     drop(served);

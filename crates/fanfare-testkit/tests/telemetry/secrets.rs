@@ -1,7 +1,5 @@
 //! No secret is ever shown: not in a log of any level, a metric, an answer, a close reason, or an error.
 
-use std::time::Duration;
-
 use fanfare_testkit::{
     Client, KEY, Message, Process, RedisServer, assert_eventually,
     token::{in_seconds, token},
@@ -208,7 +206,7 @@ async fn send_along(node: &Process, planted: &mut Planted) {
 async fn a_running_node_shows_no_secret() {
     let redis = RedisServer::start_with(&["--requirepass", PASSWORD]).await.unwrap();
     let mut planted = Planted::new(&[KEY, "pl4nted", PASSWORD, PASSWORD_IN_URL]);
-    let node = node(&redis, PASSWORD_IN_URL).await;
+    let mut node = node(&redis, PASSWORD_IN_URL).await;
     node.is_ready().await;
     show_tokens(&node, &mut planted).await;
     tell_browsers(&node, &mut planted).await;
@@ -225,7 +223,7 @@ async fn a_running_node_shows_no_secret() {
     planted.saw_answer("/metrics", &shut_out.get("/metrics").await);
     planted.saw("the log of a node with a wrong password", &shut_out.log());
     node.terminate();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    node.wait().await;
     let log = node.log();
     assert!(log.contains("\"DEBUG\"") && log.contains("connection ended"), "the log has all levels: {log}");
     planted.saw("the log", &log);
