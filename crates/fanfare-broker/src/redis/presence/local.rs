@@ -1,7 +1,8 @@
 //! The entries that this node holds, and the changes that Redis did not take yet. No I/O.
 //!
 //! Invariants
-//! - A change stays until Redis took it, and the newest one of a client counts.
+//! - A change stays until Redis took it, and the newest one of a client counts. A client that left before Redis got its entry
+//!   is no change any more: while Redis refuses changes, only clients that are here wait, and entries that Redis has.
 //! - Whoever waits for a channel's changes is told when the batch with all of them was written, or was not. While Redis
 //!   refuses changes nobody waits for them.
 //! - A channel makes events from the first member on that makes some, or from the first call that says that the node
@@ -24,6 +25,11 @@ use tokio::sync::{Notify, oneshot};
 
 use super::value;
 
+mod pending;
+
+use pending::Pending;
+pub(super) use pending::Stored;
+
 /// See the head of this file.
 pub(crate) struct Local {
     state: Mutex<State>,
@@ -38,7 +44,7 @@ pub(crate) struct Local {
 struct State {
     channels: HashMap<Channel, BTreeMap<ClientId, Bytes>>,
     /// The clients whose entries changed.
-    changes: BTreeMap<Channel, Vec<ClientId>>,
+    changes: BTreeMap<Channel, Pending>,
     /// Those that wait for these changes.
     waiting: HashMap<Channel, Vec<Waiter>>,
     /// The channels whose changes are being written, and those that wait for it.
@@ -62,10 +68,38 @@ type Waiter = oneshot::Sender<()>;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Change {
     pub(super) channel: Channel,
-    /// The clients with their entries; `None` for one that left.
-    pub(super) fields: Vec<(ClientId, Option<Bytes>)>,
+    pub(super) fields: Vec<Field>,
     /// Whether the node occupies the channel; `None`: the channel makes no events.
     pub(super) is_occupied: Option<bool>,
+}
+
+/// The field of one client.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Field {
+    pub(super) client: ClientId,
+    /// Its entry; `None` for one that left.
+    pub(super) entry: Option<Bytes>,
+    /// What Redis had before.
+    pub(super) stored: Stored,
+}
+
+impl Change {
+    /// Redis refused a part of the change: these are its answers for each field, whether it took it. The rest stays, and
+    /// entries do too: it may be their expiry that was refused.
+    pub(super) fn keep_refused(&mut self, mut taken: impl Iterator<Item = bool>) {
+        self.fields.retain_mut(|field| {
+            let is_taken = taken.next() == Some(true);
+            if is_taken {
+                field.stored = Stored::Maybe;
+            }
+            !is_taken || field.entry.is_some()
+        });
+    }
+
+    /// It is not known whether Redis took the change.
+    pub(super) fn doubt(&mut self) {
+        self.fields.iter_mut().for_each(|field| field.stored = Stored::Maybe);
+    }
 }
 
 impl Local {
@@ -109,10 +143,13 @@ impl Local {
             state.told.insert(channel.clone());
         }
         let entries = state.channels.entry(channel.clone()).or_default();
-        if entries.insert(entry.client, value::encode(entry)).is_none() {
+        let stored = if entries.insert(entry.client, value::encode(entry)).is_none() {
             self.held.inc();
-        }
-        state.note(channel, entry.client);
+            Stored::Not
+        } else {
+            Stored::Maybe
+        };
+        state.note(channel, entry.client, stored);
         drop(state);
         self.changed.notify_one();
     }
@@ -158,7 +195,7 @@ impl Local {
         if entries.is_empty() {
             state.channels.remove(channel);
         }
-        state.note(channel, client);
+        state.left(channel, client);
         drop(state);
         self.changed.notify_one();
         Some(left)
@@ -169,15 +206,15 @@ impl Local {
         let mut state = self.state.lock();
         let (mut taken, mut clients) = (Vec::new(), 0);
         while clients < most
-            && let Some((channel, mut changed)) = state.pop()
+            && let Some((channel, mut pending)) = state.pop()
         {
-            let rest = changed.split_off(changed.len().min(most - clients));
+            let changed = pending.take(most - clients);
             clients += changed.len().max(1);
             let mut is_occupied = state.is_occupied(&channel);
-            let entries = state.channels.get(&channel);
-            let field = |client| (client, entries.and_then(|entries| entries.get(&client)).cloned());
+            let entry = |client| state.channels.get(&channel)?.get(&client).cloned();
+            let field = |(client, stored)| Field { client, entry: entry(client), stored };
             let fields = changed.into_iter().map(field).collect();
-            if rest.is_empty() {
+            if pending.is_empty() {
                 let waiters = state.waiting.remove(&channel).unwrap_or_default();
                 state.writing.insert(channel.clone(), waiters);
                 if is_occupied == Some(false) {
@@ -186,7 +223,7 @@ impl Local {
             } else {
                 // It is vacated after its last member left.
                 is_occupied = is_occupied.map(|_| true);
-                state.changes.insert(channel.clone(), rest);
+                state.changes.insert(channel.clone(), pending);
             }
             taken.push(Change { channel, fields, is_occupied });
         }
@@ -208,7 +245,7 @@ impl Local {
                 state.told.insert(channel.clone());
                 state.changes.entry(channel.clone()).or_default();
             }
-            fields.into_iter().for_each(|(client, _)| state.note(&channel, client));
+            fields.into_iter().for_each(|field| state.put_back(&channel, &field));
         }
     }
 
@@ -216,7 +253,7 @@ impl Local {
     pub(super) fn block(&self, channel: &Channel) -> bool {
         let State { changes, blocked, .. } = &mut *self.state.lock();
         if let Some(clients) = changes.get_mut(channel) {
-            clients.clear();
+            *clients = Pending::default();
         }
         blocked.insert(channel.clone())
     }
@@ -249,7 +286,8 @@ impl Local {
     pub(super) fn write_again(&self, channel: &Channel) {
         let State { channels, changes, .. } = &mut *self.state.lock();
         if let Some(entries) = channels.get(channel) {
-            changes.entry(channel.clone()).or_default().extend(entries.keys());
+            let pending = changes.entry(channel.clone()).or_default();
+            entries.keys().for_each(|client| pending.add(*client, Stored::Maybe));
         }
         self.changed.notify_one();
     }
@@ -269,7 +307,7 @@ impl Local {
 }
 
 impl State {
-    fn pop(&mut self) -> Option<(Channel, Vec<ClientId>)> {
+    fn pop(&mut self) -> Option<(Channel, Pending)> {
         if let Some(last) = self.postponed.take() {
             let mut behind = self.changes.range::<Channel, _>((Bound::Excluded(&last), Bound::Unbounded));
             if let Some(next) = behind.next().map(|(channel, _)| channel.clone()) {
@@ -280,10 +318,42 @@ impl State {
         self.changes.pop_first()
     }
 
-    fn note(&mut self, channel: &Channel, client: ClientId) {
-        let clients = self.changes.entry(channel.clone()).or_default();
-        if clients.last() != Some(&client) && !self.blocked.contains(channel) {
-            clients.push(client);
+    /// A client changed. `stored` is what Redis has of it, where the client does not wait already.
+    fn note(&mut self, channel: &Channel, client: ClientId, stored: Stored) {
+        let pending = self.changes.entry(channel.clone()).or_default();
+        if !self.blocked.contains(channel) {
+            pending.add(client, stored);
+        }
+    }
+
+    /// A client left that had an entry here.
+    fn left(&mut self, channel: &Channel, client: ClientId) {
+        let known = self.changes.get(channel).and_then(|pending| pending.get(client));
+        if known == Some(Stored::Not) {
+            self.forget(channel, client);
+        } else {
+            // Redis has its entry, or is getting it.
+            self.note(channel, client, Stored::Maybe);
+        }
+    }
+
+    /// Nothing is to be written of a client.
+    fn forget(&mut self, channel: &Channel, client: ClientId) {
+        let Some(pending) = self.changes.get_mut(channel) else { return };
+        pending.remove(client);
+        let is_needed = self.told.contains(channel) || self.waiting.contains_key(channel);
+        if pending.is_empty() && !is_needed {
+            self.changes.remove(channel);
+        }
+    }
+
+    /// A field was not written. What is known of it counts: what it says of a change meanwhile was a guess.
+    fn put_back(&mut self, channel: &Channel, &Field { client, stored, .. }: &Field) {
+        let is_here = self.channels.get(channel).is_some_and(|entries| entries.contains_key(&client));
+        if !is_here && stored == Stored::Not {
+            self.forget(channel, client);
+        } else if !self.blocked.contains(channel) {
+            self.changes.entry(channel.clone()).or_default().set(client, stored);
         }
     }
 

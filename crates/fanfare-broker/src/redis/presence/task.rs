@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     BATCH,
-    local::{Change, Local},
+    local::{Change, Field, Local, Stored},
 };
 use crate::{
     backoff::Backoff,
@@ -161,7 +161,7 @@ impl PresenceWriter {
     }
 
     /// Writes a batch. What is refused is put back: the first channel of it, and why.
-    async fn write(&self, changes: Vec<Change>) -> Result<Option<(Channel, RedisError)>, String> {
+    async fn write(&self, mut changes: Vec<Change>) -> Result<Option<(Channel, RedisError)>, String> {
         let mut pipeline = redis::pipe();
         if changes.iter().any(|change| change.is_occupied.is_some()) {
             self.scripts.note.load(&mut pipeline);
@@ -172,7 +172,14 @@ impl PresenceWriter {
             pipeline.len() - before
         };
         let counts: Vec<usize> = changes.iter().map(&mut count).collect();
-        let answers = match self.carry_out_each(WRITES, pipeline).await {
+        let answers = match self.commands.connection().await {
+            Ok(mut connection) => {
+                let answers = self.commands.run_each(&mut connection, WRITES, pipeline).await;
+                answers.inspect_err(|_| changes.iter_mut().for_each(Change::doubt))
+            }
+            Err(error) => Err(error),
+        };
+        let answers = match answers {
             Ok(answers) => answers,
             Err(error) => {
                 self.local.tried(false);
@@ -181,20 +188,50 @@ impl PresenceWriter {
             }
         };
         let (mut answers, mut refused, mut first) = (answers.into_iter(), Vec::new(), None);
-        for (change, count) in changes.into_iter().zip(counts) {
+        for (mut change, count) in changes.into_iter().zip(counts) {
             let of_change: Vec<_> = answers.by_ref().take(count).collect();
+            let is_taken: Vec<bool> = of_change.iter().map(Result::is_ok).collect();
             match of_change.into_iter().collect::<Result<Vec<_>, _>>() {
                 Ok(answers) => self.written(&change, answers),
                 Err(error) if is_not_hash(&error) => self.block(&change.channel),
                 Err(error) => {
                     first.get_or_insert_with(|| (change.channel.clone(), error));
+                    if change.is_occupied.is_none() {
+                        change.keep_refused(is_taken.into_iter());
+                    }
                     refused.push(change);
                 }
             }
         }
+        self.look_at_told(&mut refused).await;
         self.local.tried(refused.is_empty());
         self.local.postpone(refused);
         Ok(first)
+    }
+
+    /// A script that was refused may have ended in the middle: finds out which of its entries are in Redis. Where Redis
+    /// refuses this too, the script wrote none, since it reads each first.
+    async fn look_at_told(&self, refused: &mut [Change]) {
+        let is_in_doubt = |change: &&mut Change| change.is_occupied.is_some() && !change.fields.is_empty();
+        let mut told: Vec<_> = refused.iter_mut().filter(is_in_doubt).collect();
+        if told.is_empty() {
+            return;
+        }
+        let mut look = redis::pipe();
+        for change in &told {
+            let clients = change.fields.iter().map(|field| field.client.to_string());
+            look.cmd("HMGET").arg(self.names.presence(&change.channel)).arg(clients.collect::<Vec<_>>());
+        }
+        let Ok(answers) = self.carry_out_each("HMGET", look).await else {
+            told.into_iter().for_each(Change::doubt);
+            return;
+        };
+        for (change, answer) in told.iter_mut().zip(answers) {
+            let Ok(Ok(values)) = answer.map(from_redis_value::<Vec<Option<Value>>>) else { continue };
+            for (field, value) in change.fields.iter_mut().zip(values) {
+                field.stored = if value.is_some() { Stored::Maybe } else { Stored::Not };
+            }
+        }
     }
 
     fn written(&self, change: &Change, answers: Vec<Value>) {
@@ -254,7 +291,7 @@ impl PresenceWriter {
     fn add(&self, change: &Change, pipeline: &mut Pipeline) {
         if change.is_occupied.is_some() {
             let subject = Subject { names: &self.names, node: self.node, channel: &change.channel };
-            let fields = change.fields.iter().map(|(client, entry)| {
+            let fields = change.fields.iter().map(|Field { client, entry, .. }| {
                 let entry = entry.as_ref().map_or(&[][..], |entry| &entry[..]);
                 (client.to_string(), entry)
             });
@@ -264,8 +301,8 @@ impl PresenceWriter {
         }
         let key = self.names.presence(&change.channel);
         let mut is_set = false;
-        for (client, value) in &change.fields {
-            match value {
+        for Field { client, entry, .. } in &change.fields {
+            match entry {
                 Some(value) => {
                     pipeline.cmd("HSET").arg(&key).arg(client.to_string()).arg(&value[..]);
                     is_set = true;
