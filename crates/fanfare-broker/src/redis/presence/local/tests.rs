@@ -185,7 +185,7 @@ fn clients_that_were_never_written_are_forgotten() {
         both.iter().for_each(|channel| local.enter(channel, &entry(session)));
         let refused = local.take(10);
         // Half of them leave while it is not known yet that they are refused.
-        let mut leave = || both.iter().for_each(|channel| drop(local.leave(channel, client(session))));
+        let leave = || both.iter().for_each(|channel| drop(local.leave(channel, client(session))));
         if session % 2 == 0 {
             leave();
             local.postpone(refused);
