@@ -118,7 +118,8 @@ async fn refused_clients_that_left_are_forgotten() {
     let [told, quiet] = ["told", "quiet"].map(channel);
     let enters = |session| [&told, &quiet].map(|channel| node.enters(channel, session));
     let presence = &node.started.backend.presence;
-    let leaves = |session| [&told, &quiet].map(|channel| presence.leave(channel, node.member(session).client));
+    let leaves =
+        |session| [&told, &quiet].map(|channel| presence.leave(channel, node.member(session).client));
     let memory = async |bytes: &str| {
         let mut set = redis::cmd("CONFIG");
         server.run::<()>(set.arg("SET").arg("maxmemory").arg(bytes)).await.unwrap();

@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - A change stays until Redis took it, and the newest one of a client counts. A client that left before Redis got its entry
-//!   is no change any more: while Redis refuses changes, only clients that are here wait, and entries that Redis has.
+//!   needs none: while Redis refuses changes, only clients that are here wait, and entries that Redis has.
 //! - Whoever waits for a channel's changes is told when the batch with all of them was written, or was not. While Redis
 //!   refuses changes nobody waits for them.
 //! - A channel makes events from the first member on that makes some, or from the first call that says that the node
@@ -18,15 +18,21 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_core::{Channel, ClientId, outbox::WantsEvents, presence::PresenceEntry};
+use fanfare_core::{
+    Channel, ClientId,
+    outbox::WantsEvents,
+    presence::{OnReturned, PresenceEntry},
+};
 use parking_lot::Mutex;
 use prometheus::IntGauge;
 use tokio::sync::{Notify, oneshot};
 
 use super::value;
 
+mod change;
 mod pending;
 
+pub(super) use change::{Change, Field};
 use pending::Pending;
 pub(super) use pending::Stored;
 
@@ -35,6 +41,8 @@ pub(crate) struct Local {
     state: Mutex<State>,
     /// Whether the members of a channel make events.
     wants: OnceLock<WantsEvents>,
+    /// Told of each client that is back.
+    returned: OnceLock<OnReturned>,
     /// Wakes the task that writes.
     pub(super) changed: Notify,
     held: IntGauge,
@@ -64,52 +72,33 @@ struct State {
 /// Told by being dropped.
 type Waiter = oneshot::Sender<()>;
 
-/// The fields of one channel to write.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) channel: Channel,
-    pub(super) fields: Vec<Field>,
-    /// Whether the node occupies the channel; `None`: the channel makes no events.
-    pub(super) is_occupied: Option<bool>,
-}
-
-/// The field of one client.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Field {
-    pub(super) client: ClientId,
-    /// Its entry; `None` for one that left.
-    pub(super) entry: Option<Bytes>,
-    /// What Redis had before.
-    pub(super) stored: Stored,
-}
-
-impl Change {
-    /// Redis refused a part of the change: these are its answers for each field, whether it took it. The rest stays, and
-    /// entries do too: it may be their expiry that was refused.
-    pub(super) fn keep_refused(&mut self, mut taken: impl Iterator<Item = bool>) {
-        self.fields.retain_mut(|field| {
-            let is_taken = taken.next() == Some(true);
-            if is_taken {
-                field.stored = Stored::Maybe;
-            }
-            !is_taken || field.entry.is_some()
-        });
-    }
-
-    /// It is not known whether Redis took the change.
-    pub(super) fn doubt(&mut self) {
-        self.fields.iter_mut().for_each(|field| field.stored = Stored::Maybe);
-    }
-}
-
 impl Local {
     pub(crate) fn new(held: IntGauge) -> Self {
-        Self { state: Mutex::default(), wants: OnceLock::new(), changed: Notify::new(), held }
+        let (wants, returned) = (OnceLock::new(), OnceLock::new());
+        Self { state: Mutex::default(), wants, returned, changed: Notify::new(), held }
     }
 
     /// See [`Outbox::members_of`](fanfare_core::Outbox::members_of).
     pub(crate) fn members_of(&self, wants: WantsEvents) {
         let _ = self.wants.set(wants);
+    }
+
+    /// See [`Presence::on_returned`](fanfare_core::Presence::on_returned).
+    pub(super) fn on_returned(&self, returned: OnReturned) {
+        let _ = self.returned.set(returned);
+    }
+
+    /// Redis had lacked the entry of this field. Tells that its client is back, where another node removed it. That is told
+    /// under the lock, so ahead of its leaving.
+    pub(super) fn entered_anew(&self, channel: &Channel, field: &Field) {
+        if field.stored != Stored::Removed {
+            return;
+        }
+        let (Some(returned), state) = (self.returned.get(), self.state.lock()) else { return };
+        let entry = state.channels.get(channel).and_then(|entries| entries.get(&field.client));
+        if let Some(entry) = entry.and_then(|entry| value::of_client(field.client, entry)) {
+            returned(channel, entry);
+        }
     }
 
     /// Whether the members of a channel make events.
@@ -261,7 +250,7 @@ impl Local {
     /// The key of a channel may be a hash again: all its entries are to be written.
     pub(super) fn unblock(&self, channel: &Channel) {
         self.state.lock().blocked.remove(channel);
-        self.write_again(channel);
+        self.write_again(channel, Stored::Maybe);
     }
 
     /// The channels whose keys are not hashes.
@@ -282,19 +271,19 @@ impl Local {
         !state.channels.is_empty() || !state.told.is_empty()
     }
 
-    /// All entries of a channel are to be written again.
-    pub(super) fn write_again(&self, channel: &Channel) {
+    /// All entries of a channel are to be written again, of which this is known.
+    pub(super) fn write_again(&self, channel: &Channel, stored: Stored) {
         let State { channels, changes, .. } = &mut *self.state.lock();
         if let Some(entries) = channels.get(channel) {
             let pending = changes.entry(channel.clone()).or_default();
-            entries.keys().for_each(|client| pending.add(*client, Stored::Maybe));
+            entries.keys().for_each(|client| pending.add_again(*client, stored));
         }
         self.changed.notify_one();
     }
 
-    /// All entries are to be written again.
-    pub(super) fn write_all_again(&self) {
-        self.channels().iter().for_each(|(channel, _)| self.write_again(channel));
+    /// All entries are to be written again, of which this is known.
+    pub(super) fn write_all_again(&self, stored: Stored) {
+        self.channels().iter().for_each(|(channel, _)| self.write_again(channel, stored));
         self.write_told_again();
     }
 

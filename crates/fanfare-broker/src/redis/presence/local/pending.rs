@@ -9,12 +9,14 @@ use std::collections::{BTreeMap, HashMap};
 use fanfare_core::ClientId;
 
 /// Whether Redis has an entry of a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in super::super) enum Stored {
     /// It has none.
     Not,
     /// It may have one, of now or of before.
     Maybe,
+    /// The same, and another node may have removed it, and told that the client left.
+    Removed,
 }
 
 /// See the head of this file.
@@ -41,7 +43,14 @@ impl Pending {
         });
     }
 
-    /// The same, where more is known now.
+    /// A client waits whose entry was written before.
+    pub(super) fn add_again(&mut self, client: ClientId, stored: Stored) {
+        if self.get(client) != Some(Stored::Not) {
+            self.set(client, self.get(client).map_or(stored, |known| known.max(stored)));
+        }
+    }
+
+    /// A client waits, of which more is known now.
     pub(super) fn set(&mut self, client: ClientId, stored: Stored) {
         self.add(client, stored);
         if let Some((_, known)) = self.clients.get_mut(&client) {
@@ -49,7 +58,7 @@ impl Pending {
         }
     }
 
-    /// What is known of a client that waits.
+    /// The knowledge of a client that waits.
     pub(super) fn get(&self, client: ClientId) -> Option<Stored> {
         self.clients.get(&client).map(|(_, stored)| *stored)
     }

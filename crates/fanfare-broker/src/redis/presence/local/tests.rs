@@ -95,7 +95,7 @@ fn a_channel_with_members_is_occupied() {
     assert_eq!(occupied(&local), [(told.clone(), Some(false))], "a change stays until it is written");
     local.occupy(&told, true);
     local.take(10);
-    local.write_all_again();
+    local.write_all_again(Stored::Maybe);
     assert_eq!(occupied(&local), [(quiet, None), (told, Some(true))]);
 }
 
@@ -131,7 +131,7 @@ fn a_lost_channel_is_written_again() {
     local.enter(&channel, &entry(1));
     local.enter(&channel, &entry(2));
     local.take(10);
-    local.write_again(&channel);
+    local.write_again(&channel, Stored::Maybe);
     let fields: usize = local.take(10).iter().map(|change| change.fields.len()).sum();
     assert_eq!(fields, 2);
     assert_eq!(local.held.get(), 2);
@@ -153,7 +153,7 @@ fn a_blocked_channel_is_written_later() {
     assert!(local.block(&quiet) && local.block(&told) && !local.block(&told));
     (10..20).for_each(|session| local.enter(&told, &entry(session)));
     assert_eq!(taken(&local), [(quiet.clone(), None, 0), (told.clone(), Some(true), 0)]);
-    local.write_all_again();
+    local.write_all_again(Stored::Maybe);
     (0..15).for_each(|session| drop(local.leave(&told, client(session))));
     assert_eq!(taken(&local), [(told.clone(), Some(true), 0)]);
     assert!(local.channels().is_empty() && local.blocked().len() == 2);
@@ -205,7 +205,7 @@ fn a_client_waits_once() {
     for _ in 0..10 {
         [2, 1].iter().for_each(|session| local.enter(&channel, &entry(*session)));
     }
-    local.write_again(&channel);
+    local.write_again(&channel, Stored::Maybe);
     let changes = local.take(100);
     let clients: Vec<_> = changes.iter().flat_map(|change| &change.fields).collect();
     assert_eq!(clients.len(), 2);
