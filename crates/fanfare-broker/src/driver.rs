@@ -14,7 +14,7 @@ use crate::{
     node::Node,
     partitions::{self, MAX_SERVERS, Placement},
     redis::{
-        self, Seat,
+        self, PartitionContext,
         connection::{
             address::{RedisConfig, RedisUrlError},
             place::{Login, Place, Sentinels},
@@ -237,9 +237,16 @@ pub fn start(
             // With every broker: so that all series of docs/metrics.md are there.
             let redis_metrics = Arc::new(RedisMetrics::register(register, metrics.clone())?);
             match one {
-                BrokerConfig::Redis(config) | BrokerConfig::Cluster(config) => {
-                    redis::start(node, *config, Seat::default(), events, redis_metrics, &tasks, &stop)?.into()
-                }
+                BrokerConfig::Redis(config) | BrokerConfig::Cluster(config) => redis::start(
+                    node,
+                    *config,
+                    PartitionContext::default(),
+                    events,
+                    redis_metrics,
+                    &tasks,
+                    &stop,
+                )?
+                .into(),
                 _ => memory::start(node, events, metrics, &tasks, &stop),
             }
         }

@@ -16,7 +16,7 @@ use crate::{
     metrics::Metrics,
     node::{Node, Parts},
     redis::{
-        self, RedisParts, Seat, cluster::topology::Slot, connection::address::RedisConfig,
+        self, PartitionContext, RedisParts, cluster::topology::Slot, connection::address::RedisConfig,
         metrics::RedisMetrics,
     },
     tasks::Tasks,
@@ -76,8 +76,9 @@ pub(super) fn start_members(
         spans.push(span.clone());
         let (turns, control_order) = (Clone::clone(&turns), Clone::clone(&control_order));
         let servers = listed.clone();
-        let seat = Seat { partition: Partition(at), turns, control_order, span, servers, slot };
-        all.push(redis::start(node, config, seat, events.clone(), redis_metrics, tasks, stop)?);
+        let context =
+            PartitionContext { partition: Partition(at), turns, control_order, span, servers, slot };
+        all.push(redis::start(node, config, context, events.clone(), redis_metrics, tasks, stop)?);
     }
     metrics.register(Box::new(partitions))?;
     Ok((together(node, names, &all, spans), first))

@@ -35,4 +35,4 @@ mod subscriber;
 mod switches;
 
 pub(crate) use broker::RedisBroker;
-pub(crate) use start::{RedisParts, Seat, start};
+pub(crate) use start::{PartitionContext, RedisParts, start};

@@ -57,8 +57,8 @@ use crate::{
     tasks::Tasks,
 };
 
-/// The place of a Redis among the partitions of its node. By default it is the only one.
-pub(crate) struct Seat {
+/// The partition that a Redis is, and what it shares with the others of its node. By default it is the only one.
+pub(crate) struct PartitionContext {
     pub(crate) partition: Partition,
     /// Shared by all partitions.
     pub(crate) turns: Turns,
@@ -72,7 +72,7 @@ pub(crate) struct Seat {
     pub(crate) slot: Option<Slot>,
 }
 
-impl Default for Seat {
+impl Default for PartitionContext {
     fn default() -> Self {
         let (turns, control_order) = (Turns::default(), Arc::default());
         Self {
@@ -86,7 +86,7 @@ impl Default for Seat {
     }
 }
 
-impl Seat {
+impl PartitionContext {
     fn spawn(&self, tasks: &Tasks, task: impl Future<Output = ()> + Send + 'static) {
         if self.span.is_none() {
             tasks.spawn(task);
@@ -115,7 +115,7 @@ impl From<RedisParts> for Parts {
 
 /// The things that both tasks and the registry share.
 struct Shared {
-    seat: Seat,
+    context: PartitionContext,
     node: Node,
     config: Arc<RedisConfig>,
     names: Arc<Names>,
@@ -136,7 +136,7 @@ struct Shared {
 pub(crate) fn start(
     node: &Node,
     config: RedisConfig,
-    seat: Seat,
+    context: PartitionContext,
     events: Arc<dyn BrokerEvents>,
     metrics: Arc<RedisMetrics>,
     tasks: &Tasks,
@@ -145,7 +145,7 @@ pub(crate) fn start(
     let (queue, queued) = unbounded_channel();
     let (requests, requested) = unbounded_channel();
     let shared = Shared {
-        seat,
+        context,
         node: node.clone(),
         names: Arc::new(Names::new(config.prefix.clone(), node.incarnation).with(config.place.pubsub())),
         links: Arc::new(Links::new(config.place.pubsub(), metrics.clone())),
@@ -160,14 +160,14 @@ pub(crate) fn start(
     let (registry, history) = (shared.registry()?, shared.history()?);
     let presence = shared.presence()?;
     let outbox = shared.outbox(&presence);
-    shared.seat.spawn(tasks, shared.publisher(queued)?.run());
-    shared.seat.spawn(tasks, shared.subscriber(events, requested)?.run());
-    shared.seat.spawn(tasks, shared.presence_writer(&outbox).run());
+    shared.context.spawn(tasks, shared.publisher(queued)?.run());
+    shared.context.spawn(tasks, shared.subscriber(events, requested)?.run());
+    shared.context.spawn(tasks, shared.presence_writer(&outbox).run());
     if let Some(switches) = shared.switches() {
-        shared.seat.spawn(tasks, switches.run());
+        shared.context.spawn(tasks, switches.run());
     }
-    if let Some(slot) = &shared.seat.slot {
-        slot.follow(shared.links.clone(), shared.seat.span.clone());
+    if let Some(slot) = &shared.context.slot {
+        slot.follow(shared.links.clone(), shared.context.span.clone());
     }
     let Shared { links, metrics, requests, .. } = shared;
     let broker = RedisBroker {
@@ -196,7 +196,7 @@ pub(crate) fn start(
 impl Shared {
     /// Finds the server. Connections to Sentinels have this name.
     fn finder(&self, name: &str) -> Result<Finder, RegistryError> {
-        match &self.seat.slot {
+        match &self.context.slot {
             Some(slot) => Ok(Finder::Owner(slot.clone())),
             None => Finder::of(&self.config, name, &self.metrics)
                 .ok_or_else(|| RegistryError("a Cluster is used by its partitions".to_owned())),
@@ -241,7 +241,7 @@ impl Shared {
             listed: self.listed.clone(),
             others: Mutex::default(),
             said: Mutex::default(),
-            servers: self.seat.servers.clone(),
+            servers: self.context.servers.clone(),
         })
     }
 
@@ -310,7 +310,7 @@ impl Shared {
                 writer,
                 self.metrics.clone(),
                 self.node.limits.publish_wait,
-                self.seat.turns.clone(),
+                self.context.turns.clone(),
             ),
             run: None,
             queue,
@@ -339,8 +339,8 @@ impl Shared {
             metrics: self.metrics.clone(),
             incoming: Incoming {
                 events,
-                partition: self.seat.partition,
-                control_order: self.seat.control_order.clone(),
+                partition: self.context.partition,
+                control_order: self.context.control_order.clone(),
                 metrics: self.metrics.clone(),
                 message_bytes: self.node.limits.message_bytes,
                 clock: self.clock.clone(),

@@ -49,19 +49,19 @@ pub struct Shard {
 #[derive(Default)]
 struct Inbox {
     next: u64,
-    arrivals: Arrivals,
+    queue: ShardQueue,
 }
 
 /// The queue of a shard.
 #[derive(Default)]
-pub(crate) struct Arrivals {
+pub(crate) struct ShardQueue {
     /// Publications, to be written out first.
     pub(crate) queued: Vec<Queued>,
     /// Sessions that end afterwards.
     pub(crate) goodbyes: Vec<(Arc<Session>, Disconnect)>,
 }
 
-impl Arrivals {
+impl ShardQueue {
     fn is_empty(&self) -> bool {
         self.queued.is_empty() && self.goodbyes.is_empty()
     }
@@ -108,21 +108,21 @@ impl Shard {
     #[must_use]
     pub(crate) fn push(&self, queued: impl FnOnce(u64) -> Queued) -> bool {
         self.arrive(|inbox| {
-            inbox.arrivals.queued.push(queued(inbox.next));
+            inbox.queue.queued.push(queued(inbox.next));
             inbox.next += 1;
         })
     }
 
     /// Queues the end of a session behind its publications.
     pub(crate) fn push_goodbye(&self, session: Arc<Session>, disconnect: Disconnect) {
-        if self.arrive(|inbox| inbox.arrivals.goodbyes.push((session, disconnect))) {
+        if self.arrive(|inbox| inbox.queue.goodbyes.push((session, disconnect))) {
             self.wake();
         }
     }
 
     fn arrive(&self, push: impl FnOnce(&mut Inbox)) -> bool {
         let mut inbox = self.inbox.lock();
-        let was_empty = inbox.arrivals.is_empty();
+        let was_empty = inbox.queue.is_empty();
         push(&mut inbox);
         was_empty
     }
@@ -138,14 +138,14 @@ impl Shard {
     }
 
     /// Moves all that is queued into `taken`, which must be empty. Whether there was anything.
-    pub(crate) fn take(&self, taken: &mut Arrivals) -> bool {
-        std::mem::swap(&mut self.inbox.lock().arrivals, taken);
+    pub(crate) fn take(&self, taken: &mut ShardQueue) -> bool {
+        std::mem::swap(&mut self.inbox.lock().queue, taken);
         !taken.is_empty()
     }
 
     /// Whether nothing is queued.
     pub(crate) fn is_idle(&self) -> bool {
-        self.inbox.lock().arrivals.is_empty()
+        self.inbox.lock().queue.is_empty()
     }
 
     /// The members of a channel at this moment.

@@ -18,7 +18,7 @@ use crate::{
         batch::{Batch, cost},
         dispatcher::Dispatcher,
         membership::{Membership, View},
-        shard::{Arrivals, SessionById, Shard},
+        shard::{SessionById, Shard, ShardQueue},
         traced::FanOutSpans,
     },
     ending::goodbye::Goodbyes,
@@ -47,7 +47,7 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Serves one shard for as long as the node lives.
     pub(crate) async fn run(self: Arc<Self>, shard: Arc<Shard>, busy: Busy) {
-        let mut taken = Arrivals::default();
+        let mut taken = ShardQueue::default();
         let mut tick = Tick {
             delivery: &self,
             shard: &shard,
@@ -91,7 +91,7 @@ struct Tick<'a> {
 }
 
 impl Tick<'_> {
-    async fn run(&mut self, taken: &mut Arrivals) {
+    async fn run(&mut self, taken: &mut ShardQueue) {
         let cost = taken.queued.iter().map(|queued| cost(&queued.publication)).sum();
         for queued in taken.queued.drain(..) {
             let channel = queued.publication.channel.clone();

@@ -17,7 +17,7 @@ use crate::{
         connecting::Connecting,
         granted::Grant,
         hooking::Hooking,
-        pending::{Attempt, Attempted, Lane},
+        pending::{Attempt, Attempted, OrderingKey},
         reading::{Question, Reading},
         refusal::Refusal,
         resuming::Wish,
@@ -77,7 +77,7 @@ impl Attempts {
         Box::pin(async move {
             match subscribed.await {
                 Ok((channel, subscription)) => Attempted {
-                    lane: Lane::Channel(channel.clone()),
+                    key: OrderingKey::Channel(channel.clone()),
                     held: smallvec![channel.clone()],
                     answer: Ok(Some(Reply::Subscribed { id, channel, subscription })),
                 },
@@ -85,7 +85,7 @@ impl Attempts {
                     if let Refusal::Fails(error) = &refusal {
                         note(&metrics, error);
                     }
-                    answered(Lane::Channel(channel), refusal.answer(id))
+                    answered(OrderingKey::Channel(channel), refusal.answer(id))
                 }
             }
         })
@@ -123,7 +123,7 @@ impl Attempts {
         let subscribed = self.subscriptions.subscribe(session, &channel);
         let metrics = self.metrics.clone();
         Box::pin(async move {
-            let lane = Lane::Channel(channel);
+            let key = OrderingKey::Channel(channel);
             let reply = match subscribed.await {
                 Ok(Subscribed { channel, position }) => {
                     let subscription = Subscription { position, ..Subscription::default() };
@@ -134,7 +134,7 @@ impl Attempts {
                     Reply::Failed { id, error }
                 }
             };
-            answered(lane, Ok(reply))
+            answered(key, Ok(reply))
         })
     }
 
@@ -143,11 +143,11 @@ impl Attempts {
         let (connecting, reading) = (self.connecting.clone(), self.reading.clone());
         let (hooking, session) = (self.hooking.clone(), session.clone());
         Box::pin(async move {
-            let (lane, id) = (Lane::of(&command), command.id());
+            let (key, id) = (OrderingKey::of(&command), command.id());
             let answer = match command {
                 Command::Connect(connect) => {
                     let (answer, held) = connecting.connect(&session, *connect).await;
-                    return Attempted { lane, answer: answer.map(Some), held: held.into() };
+                    return Attempted { key, answer: answer.map(Some), held: held.into() };
                 }
                 Command::Refresh { id, token } => connecting.refresh(&session, id, &token).await,
                 Command::RefreshSubscription { id, channel, token } => {
@@ -168,13 +168,13 @@ impl Attempts {
                     told(id, Err(CommandError::BadRequest("this command does not read")))
                 }
             };
-            answered(lane, answer)
+            answered(key, answer)
         })
     }
 }
 
-fn answered(lane: Lane, answer: Result<Reply, Disconnect>) -> Attempted {
-    Attempted { lane, answer: answer.map(Some), held: SmallVec::new() }
+fn answered(key: OrderingKey, answer: Result<Reply, Disconnect>) -> Attempted {
+    Attempted { key, answer: answer.map(Some), held: SmallVec::new() }
 }
 
 async fn call(

@@ -3,7 +3,8 @@
 //! Invariants
 //! - A subscribe is answered after the session joined the channel, and in a dialect with a connect command before the
 //!   first publication behind its position.
-//! - A command never waits for a command of another lane, see `session::pending`. Only behind a connect all wait.
+//! - A command never waits for a command with another ordering key, see `session::pending`. Only behind a connect all
+//!   wait.
 //! - The subscribes of one message reach the broker together. Replies that are ready together leave together.
 
 use std::{
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::session::{
     attempts::Attempts,
     connecting::judge_order,
-    pending::{Attempt, Attempted, Lane, Pending},
+    pending::{Attempt, Attempted, OrderingKey, Pending},
     phase::Phase,
     publisher::Publisher,
     state::Session,
@@ -83,7 +84,7 @@ impl Commands {
         }
     }
 
-    /// Carries out a command behind a connect that waits, and behind those of its lane.
+    /// Carries out a command behind a connect that waits, and behind those with its ordering key.
     fn begin_in_order(
         self: &Arc<Self>,
         session: &Arc<Session>,
@@ -98,11 +99,11 @@ impl Commands {
                 Some(returned) => command = returned,
             }
         }
-        self.begin_in_lane(session, command, replies)
+        self.begin_behind_its_key(session, command, replies)
     }
 
-    /// Carries out a command behind those of its lane, or begins to.
-    fn begin_in_lane(
+    /// Carries out a command behind those with its ordering key, or begins to.
+    fn begin_behind_its_key(
         self: &Arc<Self>,
         session: &Arc<Session>,
         mut command: Command,
@@ -115,8 +116,8 @@ impl Commands {
             }
         }
         let is_connect = matches!(command, Command::Connect(_));
-        if let Some((lane, attempt)) = self.carry_out(session, command, replies)?
-            && session.pending_or_new().begin(lane, attempt, is_connect)
+        if let Some((key, attempt)) = self.carry_out(session, command, replies)?
+            && session.pending_or_new().begin(key, attempt, is_connect)
         {
             self.tasks.spawn(self.clone().drive(session.clone()));
         }
@@ -132,13 +133,13 @@ impl Commands {
         session: &Arc<Session>,
         command: Command,
         replies: &mut Vec<Reply>,
-    ) -> Result<Option<(Lane, Attempt)>, Disconnect> {
+    ) -> Result<Option<(OrderingKey, Attempt)>, Disconnect> {
         judge_order(session, &command)?;
         Ok(match command {
             Command::Publish { id, channel, payload } => {
                 if self.publisher.asks(session, &channel) {
                     let attempt = self.publisher.publish_by_hook(session, id, channel.clone(), payload);
-                    attempt.map(|attempt| (Lane::Channel(channel), attempt))
+                    attempt.map(|attempt| (OrderingKey::Channel(channel), attempt))
                 } else {
                     self.publisher.publish(session, id, channel, payload);
                     None
@@ -151,12 +152,12 @@ impl Commands {
             }
             Command::Subscribe { id, channel, options } => {
                 let attempt = self.attempts.subscribe(session, id, channel.clone(), options);
-                Some((Lane::Channel(channel), attempt))
+                Some((OrderingKey::Channel(channel), attempt))
             }
             Command::Connect(_) | Command::Refresh { .. } => self.identify(session, command)?,
             reads => {
-                let lane = Lane::of(&reads);
-                Some((lane, self.attempts.of(session, reads)))
+                let key = OrderingKey::of(&reads);
+                Some((key, self.attempts.of(session, reads)))
             }
         })
     }
@@ -167,7 +168,7 @@ impl Commands {
         &self,
         session: &Arc<Session>,
         command: Command,
-    ) -> Result<Option<(Lane, Attempt)>, Disconnect> {
+    ) -> Result<Option<(OrderingKey, Attempt)>, Disconnect> {
         let is_connect = matches!(command, Command::Connect(_));
         let mut attempt = self.attempts.of(session, command);
         if let Poll::Ready(attempted) = attempt.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -178,7 +179,7 @@ impl Commands {
         if is_connect {
             session.set_phase(Phase::Connecting);
         }
-        Ok(Some((Lane::Connection, attempt)))
+        Ok(Some((OrderingKey::Connection, attempt)))
     }
 
     /// Waits for a session's attempts, and carries out the commands behind them, until no command waits.
@@ -189,12 +190,12 @@ impl Commands {
             attempts.extend(pending.take_starting());
             let mut answers = Answers::default();
             while let Poll::Ready(Some(attempted)) = attempts.poll_next_unpin(cx) {
-                let lane = attempted.lane.clone();
+                let key = attempted.key.clone();
                 answers.add(attempted);
-                if lane == Lane::Connection {
+                if key == OrderingKey::Connection {
                     self.send_and_end(&session, pending, std::mem::take(&mut answers));
                 }
-                attempts.extend(self.follow(&session, &lane, &mut answers));
+                attempts.extend(self.follow(&session, &key, &mut answers));
             }
             self.send_and_end(&session, pending, answers);
             pending.poll_rest(attempts.is_empty(), cx)
@@ -202,27 +203,27 @@ impl Commands {
         .await;
     }
 
-    /// Carries out the commands behind a lane's first one, up to the next one that has to wait. Behind one that ends the
-    /// session, nothing is carried out.
+    /// Carries out the commands behind the first one with `key`, up to the next one that has to wait. Behind one that
+    /// ends the session, nothing is carried out.
     fn follow(
         self: &Arc<Self>,
         session: &Arc<Session>,
-        lane: &Lane,
+        key: &OrderingKey,
         answers: &mut Answers,
     ) -> Option<Attempt> {
         let pending = session.pending()?;
         loop {
             answers.waited += 1;
-            let command = pending.next(lane)?;
+            let command = pending.next(key)?;
             if answers.end.is_some() {
                 continue;
             }
             let replies = &mut answers.replies;
-            let followed = if Lane::of(&command) == *lane {
+            let followed = if OrderingKey::of(&command) == *key {
                 self.carry_out(session, command, replies).map(|waits| waits.map(|(_, attempt)| attempt))
             } else {
                 // It waited for the connect.
-                self.begin_in_lane(session, command, replies).map(|()| None)
+                self.begin_behind_its_key(session, command, replies).map(|()| None)
             };
             match followed {
                 Ok(None) => {}

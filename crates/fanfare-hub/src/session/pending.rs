@@ -1,9 +1,9 @@
 //! The commands of one session that wait.
 //!
 //! Invariants
-//! - Commands of different lanes are carried out at the same time, those of one lane in the order of arrival: behind a
-//!   command that waits, the later ones of its lane wait too. Each channel is a lane, the calls of
-//!   the backend are one, and the connection is one.
+//! - Commands with different ordering keys are carried out at the same time, those with one key in the order of arrival:
+//!   behind a command that waits, the later ones with its key wait too. Each channel is a key, the calls of the backend
+//!   are one, and the connection is one.
 //! - While the client's connect is under way, all commands wait behind it, in the order of arrival.
 //! - When [`MOST`] commands wait, the session's reader takes no further message.
 
@@ -21,9 +21,9 @@ use smallvec::SmallVec;
 /// The number of commands that may wait in one session.
 pub(crate) const MOST: usize = 128;
 
-/// Commands that wait for each other.
+/// Commands with the same key wait for each other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Lane {
+pub(crate) enum OrderingKey {
     /// Those about the connection.
     Connection,
     /// The calls of the backend.
@@ -32,8 +32,8 @@ pub(crate) enum Lane {
     Channel(Channel),
 }
 
-impl Lane {
-    /// The lane of a command.
+impl OrderingKey {
+    /// The ordering key of a command.
     pub(crate) fn of(command: &Command) -> Self {
         match (command.channel(), command) {
             (Some(channel), _) => Self::Channel(channel.clone()),
@@ -48,7 +48,7 @@ pub(crate) type Attempt = Pin<Box<dyn Future<Output = Attempted> + Send>>;
 
 /// The result of a command.
 pub(crate) struct Attempted {
-    pub(crate) lane: Lane,
+    pub(crate) key: OrderingKey,
     /// The reply, or the end of the session; `None`: a later reply is sent by itself.
     pub(crate) answer: Result<Option<Reply>, Disconnect>,
     /// The channels whose held publications follow the reply.
@@ -64,9 +64,9 @@ pub(crate) struct Pending {
 
 #[derive(Default)]
 struct State {
-    /// By lane, the commands that wait behind the one that is under way.
-    behind: HashMap<Lane, VecDeque<Command>>,
-    /// Whether all commands wait in the lane of the connection.
+    /// By ordering key, the commands that wait behind the one that is under way.
+    behind: HashMap<OrderingKey, VecDeque<Command>>,
+    /// Whether all commands wait behind the connection's key.
     is_connecting: bool,
     /// The attempts that the driver did not take yet.
     starting: Vec<Attempt>,
@@ -86,20 +86,20 @@ impl Pending {
         if !state.is_connecting {
             return Some(command);
         }
-        self.push(&mut state, &Lane::Connection, command)
+        self.push(&mut state, &OrderingKey::Connection, command)
     }
 
-    /// Puts a command behind those of its lane; gives it back if the last of those was just carried out.
+    /// Puts a command behind those with its ordering key; gives it back if the last of those was just carried out.
     pub(crate) fn queue(&self, command: Command) -> Option<Command> {
         if self.count.load(Ordering::Acquire) == 0 {
             return Some(command);
         }
-        let lane = Lane::of(&command);
-        self.push(&mut self.state.lock(), &lane, command)
+        let key = OrderingKey::of(&command);
+        self.push(&mut self.state.lock(), &key, command)
     }
 
-    fn push(&self, state: &mut State, lane: &Lane, command: Command) -> Option<Command> {
-        let Some(behind) = state.behind.get_mut(lane) else { return Some(command) };
+    fn push(&self, state: &mut State, key: &OrderingKey, command: Command) -> Option<Command> {
+        let Some(behind) = state.behind.get_mut(key) else { return Some(command) };
         behind.push_back(command);
         self.count.fetch_add(1, Ordering::AcqRel);
         None
@@ -108,10 +108,10 @@ impl Pending {
     /// Begins a command. `is_connect`: all later ones wait behind it. The result: whether the caller has to run the
     /// driver.
     #[must_use]
-    pub(crate) fn begin(&self, lane: Lane, attempt: Attempt, is_connect: bool) -> bool {
+    pub(crate) fn begin(&self, key: OrderingKey, attempt: Attempt, is_connect: bool) -> bool {
         let mut state = self.state.lock();
         state.is_connecting |= is_connect;
-        if state.behind.insert(lane, VecDeque::new()).is_none() {
+        if state.behind.insert(key, VecDeque::new()).is_none() {
             self.count.fetch_add(1, Ordering::AcqRel);
         }
         state.starting.push(attempt);
@@ -124,14 +124,14 @@ impl Pending {
         std::mem::take(&mut self.state.lock().starting)
     }
 
-    /// The first command of `lane` was carried out: removes the next one for the caller to carry out. The first counts
+    /// The first command with `key` was carried out: removes the next one for the caller to carry out. The first counts
     /// until [`Pending::answered`]. Memory is given back where nothing waits any more.
-    pub(crate) fn next(&self, lane: &Lane) -> Option<Command> {
+    pub(crate) fn next(&self, key: &OrderingKey) -> Option<Command> {
         let mut state = self.state.lock();
-        let next = state.behind.get_mut(lane)?.pop_front();
+        let next = state.behind.get_mut(key)?.pop_front();
         if next.is_none() {
-            state.behind.remove(lane);
-            state.is_connecting &= *lane != Lane::Connection;
+            state.behind.remove(key);
+            state.is_connecting &= *key != OrderingKey::Connection;
             if state.behind.is_empty() {
                 state.behind = HashMap::new();
             }

@@ -17,7 +17,7 @@ use crate::{
         attendance::Attendance,
         flow::{Flow, Outcome},
         hooking::Hooking,
-        pending::{Attempt, Attempted, Lane},
+        pending::{Attempt, Attempted, OrderingKey},
         permission::permit,
         publish_budget::PublishBudget,
         refusal::Refusal,
@@ -127,18 +127,18 @@ impl Publisher {
         let place = flow.begin(bytes, &self.budget)?;
         let (publisher, session) = (self.clone(), session.clone());
         Some(Box::pin(async move {
-            let lane = Lane::Channel(channel.clone());
+            let key = OrderingKey::Channel(channel.clone());
             let permitted = publisher.ask(&session, &channel, payload).await;
             let answer = match permitted {
                 Ok(publish) if session.is_listened_to() => {
                     publisher.hand(&session, Begun { id, place, bytes, flow }, publish);
-                    return Attempted { lane, answer: Ok(None), held: SmallVec::new() };
+                    return Attempted { key, answer: Ok(None), held: SmallVec::new() };
                 }
                 Ok(_) => Ok(None),
                 Err(refusal) => refusal.answer(id).map(Some),
             };
             publisher.end(&session, &flow, place, bytes, Outcome::Told);
-            Attempted { lane, answer, held: SmallVec::new() }
+            Attempted { key, answer, held: SmallVec::new() }
         }))
     }
 
