@@ -44,6 +44,20 @@ impl Room {
         assert!(timeout(PATIENCE, wait).await.is_ok(), "{:?}, not {expected:?}", self.members().await);
     }
 
+    fn key(&self, kind: &str) -> String {
+        format!("fanfare!{kind}:{}", self.node.incarnation)
+    }
+
+    /// Waits until Redis has these keys.
+    async fn has(&self, keys: [&str; 2]) {
+        let wait = async {
+            while self.redis.run::<u64>(redis::cmd("EXISTS").arg(&keys)).await.unwrap() < 2 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        assert!(timeout(PATIENCE, wait).await.is_ok(), "{keys:?} are missing");
+    }
+
     async fn in_redis(&self) -> usize {
         self.redis.run(redis::cmd("HLEN").arg("fanfare!presence:room")).await.unwrap()
     }
@@ -171,4 +185,54 @@ async fn a_node_taken_for_dead_is_shown_again() {
         other.started.backend.presence.members(&room.channel).await.unwrap();
     }
     room.shows(&both).await;
+}
+
+/// As above, where others were told that the clients left.
+async fn clients_of_a_node_return(makes_events: bool) {
+    let room = Room::new().await;
+    let other = TestNode::start(room.redis.url().parse().unwrap());
+    other.is_up().await;
+    let (removed, returned) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    for node in [&room.node, &other] {
+        node.started.backend.outbox.members_of(Box::new(move |_| makes_events));
+        let removed = removed.clone();
+        let tell = move |_: &Channel, entry: PresenceEntry| removed.lock().push(entry.client);
+        node.started.backend.presence.on_removed(Box::new(tell));
+    }
+    let told = returned.clone();
+    let tell = move |_: &Channel, entry: PresenceEntry| told.lock().push(entry.client);
+    room.node.started.backend.presence.on_returned(Box::new(tell));
+    let (heartbeat, remembered) = (room.key("heartbeat"), room.key("remembered"));
+    let clients = [room.enter(1), room.enter(2)];
+    room.has([&heartbeat, &remembered]).await;
+    room.shows(&clients).await;
+    room.redis.run::<()>(&redis::cmd("FLUSHALL")).await.unwrap();
+    room.has([&heartbeat, &remembered]).await;
+    room.shows(&clients).await;
+    assert_eq!((removed.lock().len(), returned.lock().len()), (0, 0), "a Redis that forgot told nobody");
+    // The node renews its heartbeat, so a read has to come between.
+    let wait = async {
+        while returned.lock().is_empty() {
+            room.redis.run::<()>(redis::cmd("DEL").arg(&heartbeat)).await.unwrap();
+            other.started.backend.presence.members(&room.channel).await.unwrap();
+        }
+    };
+    assert!(timeout(PATIENCE, wait).await.is_ok(), "nobody is told that they are back");
+    let sorted = |told: &Mutex<Vec<ClientId>>| {
+        let mut told = told.lock().clone();
+        told.sort_unstable();
+        told
+    };
+    eventually("each is told as often as it was removed", || sorted(&removed) == sorted(&returned)).await;
+    room.shows(&clients).await;
+}
+
+#[tokio::test]
+async fn clients_shown_again_are_told() {
+    clients_of_a_node_return(false).await;
+}
+
+#[tokio::test]
+async fn clients_shown_again_are_told_beside_events() {
+    clients_of_a_node_return(true).await;
 }

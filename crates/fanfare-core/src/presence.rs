@@ -17,6 +17,8 @@ use crate::{Channel, ClientId};
 /// - **Told once**: the node whose read removes an entry of a dead node tells it ([`Presence::on_removed`]), at once; no
 ///   other node does. It stays untold where that node dies too, or loses the broker before its answer, and where the
 ///   broker lost the entry before a read.
+/// - **Back**: a node that was taken for dead enters its clients again by itself, and tells each whose entry was removed
+///   ([`Presence::on_returned`]). It stays untold where the broker lost its memory meanwhile, or its connection.
 /// - [`Presence::enter`] and [`Presence::leave`] do not block, and take effect in the order of the calls.
 pub trait Presence: Send + Sync + 'static {
     /// Enters a client of this node into a channel, or replaces its entry.
@@ -32,6 +34,10 @@ pub trait Presence: Send + Sync + 'static {
     /// From now on `removed` is called with each entry of a dead node that a read of this node removed. It must not
     /// block. The first call of this method counts. Where no entry outlives its node, `removed` is never called.
     fn on_removed(&self, _removed: OnRemoved) {}
+
+    /// From now on `returned` is called with each entry of this node that another node removed, as it took this one for
+    /// dead, and that was entered again. It must not block, nor call this presence. The first call of this method counts.
+    fn on_returned(&self, _returned: OnReturned) {}
 
     /// The clients in a channel, ordered by client.
     fn members(&self, channel: &Channel) -> PresenceFuture<Vec<PresenceEntry>>;
@@ -76,6 +82,9 @@ pub struct PresenceStats {
 
 /// Called with an entry of a dead node that was removed.
 pub type OnRemoved = Box<dyn Fn(&Channel, PresenceEntry) + Send + Sync>;
+
+/// Called with an entry of this node that is there again.
+pub type OnReturned = Box<dyn Fn(&Channel, PresenceEntry) + Send + Sync>;
 
 /// The future that [`Presence::entered`] returns.
 pub type Entered = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -6,7 +6,7 @@ use fanfare_core::{
     Channel, ClientId, Disconnect, Incarnation, Limits, Namespace, Presence, Publication, Publish, Retention,
     SessionId, SlowClient,
     attributes::PresenceChange,
-    presence::{Entered, OnRemoved, PresenceEntry, PresenceFuture, PresenceStats},
+    presence::{Entered, OnRemoved, OnReturned, PresenceEntry, PresenceFuture, PresenceStats},
 };
 use fanfare_hub::{Joining, Past, View, ghosts::UNTIL_DEAD};
 use parking_lot::Mutex;
@@ -173,6 +173,7 @@ async fn conflation_drops_no_news() {
 #[derive(Default)]
 pub(crate) struct Haunted {
     tell: Mutex<Option<OnRemoved>>,
+    tell_returned: Mutex<Option<OnReturned>>,
     pub(crate) reads: Mutex<Vec<Channel>>,
 }
 
@@ -198,6 +199,10 @@ impl Presence for Haunted {
 
     fn on_removed(&self, removed: OnRemoved) {
         *self.tell.lock() = Some(removed);
+    }
+
+    fn on_returned(&self, returned: OnReturned) {
+        *self.tell_returned.lock() = Some(returned);
     }
 
     fn members(&self, _: &Channel) -> PresenceFuture<Vec<PresenceEntry>> {
@@ -230,6 +235,16 @@ async fn clients_of_a_dead_node_leave_once() {
     sleep(UNTIL_DEAD * 2).await;
     assert_eq!(haunted.reads.lock().len(), 2);
     assert_eq!(watcher.lines(), ["left a 5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_shown_again_joins() {
+    let (node, haunted) = Haunted::node();
+    let watcher = watcher(&node, "a").await;
+    let tell = haunted.tell_returned.lock().take().unwrap();
+    tell(&channel("a"), entry(INCARNATION, 5));
+    settle().await;
+    assert_eq!(watcher.lines(), ["joined a 5"]);
 }
 
 #[tokio::test(start_paused = true)]

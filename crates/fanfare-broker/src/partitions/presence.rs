@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fanfare_core::{
     Channel, ClientId, Presence,
-    presence::{Entered, NoPresence, OnRemoved, PresenceEntry, PresenceFuture, PresenceStats},
+    presence::{Entered, NoPresence, OnRemoved, OnReturned, PresenceEntry, PresenceFuture, PresenceStats},
 };
 
 use super::placement::Placement;
@@ -42,6 +42,14 @@ impl Presence for PartitionedPresence {
         for presence in &self.presences {
             let removed = removed.clone();
             presence.on_removed(Box::new(move |channel, entry| removed(channel, entry)));
+        }
+    }
+
+    fn on_returned(&self, returned: OnReturned) {
+        let returned = Arc::new(returned);
+        for presence in &self.presences {
+            let returned = returned.clone();
+            presence.on_returned(Box::new(move |channel, entry| returned(channel, entry)));
         }
     }
 

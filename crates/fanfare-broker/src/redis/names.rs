@@ -190,6 +190,11 @@ impl Names {
         format!("{}!present:{node}", self.prefix)
     }
 
+    /// The key that is gone only where Redis lost its memory: unlike the one above, no other node removes it.
+    pub(crate) fn remembered(&self, node: Incarnation) -> String {
+        format!("{}!remembered:{node}", self.prefix)
+    }
+
     /// The stream of events that the operator's backend did not take yet.
     pub(crate) fn events(&self) -> String {
         format!("{}!events", self.prefix)

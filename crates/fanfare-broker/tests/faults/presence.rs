@@ -107,3 +107,48 @@ async fn refused_entries_hold_up_no_others() {
     keys(&["allkeys"]).await;
     shows(&node, &refused, 1200).await;
 }
+
+/// A Redis without free memory refuses new entries, and may run for long so.
+#[tokio::test]
+async fn refused_clients_that_left_are_forgotten() {
+    let _log = Log::start();
+    let server = RedisServer::start().await.unwrap();
+    let node = node(&server).await;
+    node.started.backend.outbox.members_of(Box::new(|channel| channel.as_str() == "told"));
+    let [told, quiet] = ["told", "quiet"].map(channel);
+    let enters = |session| [&told, &quiet].map(|channel| node.enters(channel, session));
+    let presence = &node.started.backend.presence;
+    let leaves =
+        |session| [&told, &quiet].map(|channel| presence.leave(channel, node.member(session).client));
+    let memory = async |bytes: &str| {
+        let mut set = redis::cmd("CONFIG");
+        server.run::<()>(set.arg("SET").arg("maxmemory").arg(bytes)).await.unwrap();
+    };
+    let is_tried = async || {
+        let before = node.counter(FAILURES, None);
+        eventually("it is tried again", || node.counter(FAILURES, None) >= before + 2.0).await;
+    };
+    enters(1);
+    let mut expected = vec![Event::Occupied(told.clone()), Event::Joined(told.clone(), node.member(1))];
+    node.told(&expected).await;
+    memory("1").await;
+    enters(2);
+    for sessions in [100..200, 200..300] {
+        sessions.clone().for_each(|session| _ = enters(session));
+        is_tried().await;
+        sessions.for_each(|session| _ = leaves(session));
+    }
+    leaves(1);
+    is_tried().await;
+    server.run::<()>(redis::cmd("CONFIG").arg("RESETSTAT")).await.unwrap();
+    memory("0").await;
+    expected.extend([Event::Joined(told.clone(), node.member(2)), Event::Left(told.clone(), node.member(1))]);
+    node.told(&expected).await;
+    shows(&node, &quiet, 1).await;
+    let stats: String = server.run(redis::cmd("INFO").arg("commandstats")).await.unwrap();
+    for command in ["hdel", "hmget"] {
+        let calls = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);
+        let calls = calls.and_then(|rest| rest.split(',').next()).map_or(0, |calls| calls.parse().unwrap());
+        assert!(calls < 100, "{command}: {calls} times");
+    }
+}

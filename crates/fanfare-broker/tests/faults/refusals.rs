@@ -100,3 +100,19 @@ async fn a_database_that_is_not_there_is_named() {
     assert!(registry.contains("ERR to SELECT"), "{registry}");
     assert_eq!(node.broker().overall_state(), BrokerState::Away);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_redis_is_named() {
+    let server = RedisServer::start().await.unwrap();
+    let node = TestNode::start(config(server.port()));
+    node.is_up().await;
+    let announce = async || node.started.registry.announce(&node.info("a")).await;
+    announce().await.unwrap();
+    server.run::<()>(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1)).await.unwrap();
+    let before = node.counter(ERRORS, Some("OOM"));
+    let refused = announce().await.unwrap_err().to_string();
+    assert!(refused.contains("Redis answers OOM to SET, ZADD"), "{refused}");
+    assert!(node.counter(ERRORS, Some("OOM")) > before);
+    server.run::<()>(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(0)).await.unwrap();
+    announce().await.unwrap();
+}

@@ -5,7 +5,8 @@
 //! - A session is entered after it joined a channel, and leaves once: at once where it left the channel by itself, and
 //!   after the namespace's grace where the session ended, since its client may come back.
 //! - In a namespace with news of clients a session's entry and its leaving are news, once each. The entries of a node
-//!   that died are too: the node that removed them from presence tells it.
+//!   that died are too: the node that removed them from presence tells it. Where that node only stood still, it tells that
+//!   its clients joined.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -55,7 +56,21 @@ impl Attendance {
                 attendance.news.publish();
             }
         }));
+        let tells = Arc::downgrade(&attendance);
+        attendance.presence.on_returned(Box::new(move |channel, entry| {
+            if let Some(attendance) = tells.upgrade() {
+                attendance.returned(channel, entry);
+            }
+        }));
         attendance
+    }
+
+    /// A client of this node is in presence again, after another node told that it left.
+    fn returned(&self, channel: &Channel, entry: PresenceEntry) {
+        if self.dispatcher.namespaces().of(channel).join_leave {
+            self.news.wait(channel, PresenceChange::Joined, entry);
+            self.news.publish();
+        }
     }
 
     /// A session joined a channel. Called under the session's lock; its news wait for [`Attendance::tell`].

@@ -49,7 +49,8 @@ impl PooledCommands {
         commands: &Pipeline,
     ) -> Result<T, String> {
         commands.cmd_iter().for_each(|_| self.metrics.sent(self.kind));
-        commands.query_async(&mut **connection).await.map_err(|error| self.refused(names, &error))
+        let answers = commands.query_async(&mut **connection).await;
+        answers.map_err(|error| self.refused(names, &first_answer(error)))
     }
 
     /// Runs several at once, and answers for each that is not ignored. An error is one of the connection.
@@ -75,4 +76,12 @@ impl PooledCommands {
             self.metrics.error(code);
         }
     }
+}
+
+/// The error of the first command of a pipeline that Redis refused. That of the pipeline itself lacks its sentence, and its
+/// code word where the redis crate does not know it: OOM, MISCONF or BUSY.
+fn first_answer(error: RedisError) -> RedisError {
+    let answers = error.clone().into_server_errors();
+    let first = answers.and_then(|answers| answers.first().map(|(_, first)| first.clone()));
+    first.map_or(error, RedisError::from)
 }

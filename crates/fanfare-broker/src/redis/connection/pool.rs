@@ -14,7 +14,7 @@ use redis::{
 
 use super::{
     address::RedisConfig,
-    code::{NotRun, advice, lacks_right, says},
+    code::{NotRun, advice, code, lacks_right, says},
     finder::Finder,
     links::Links,
     place::Endpoint,
@@ -137,7 +137,7 @@ pub(crate) fn said(what: &str, error: &RedisError) -> String {
         Some(code) if NotRun::of(code.as_bytes()).is_some() => {
             format!("{ANSWERS}{code} to {what} ({})", advice(code, ""))
         }
-        Some(code) => format!("{ANSWERS}{code} to {what}"),
+        Some(word) => format!("{ANSWERS}{} to {what}", code(word.as_bytes())),
         None => format!("the connection to Redis failed ({})", error.category()),
     }
 }

@@ -18,5 +18,5 @@ mod script;
 pub(crate) use self::{
     ends::{Ends, append},
     reader::RedisOutbox,
-    script::{Channels, Subject},
+    script::{Channels, Noted, Subject},
 };

@@ -2,10 +2,10 @@
 --
 -- ARGV: 4 '1' where the node occupies the channel, '0' where it does not, '-' where that stays, 5 the seconds that
 --   presence lives, then clients with their entries: '' for one that left.
--- Answer: the events that fell off the outbox, and the clients that left. An error where the key of presence is not a hash:
---   then only the clients were not changed.
+-- Answer: the events that fell off the outbox, how many clients left, and the clients that joined. An error where the key of
+--   presence is not a hash: then only the clients were not changed.
 
-local left, is_set = 0, false
+local left, joined, is_set = 0, {}, false
 if ARGV[4] == '1' then
   redis.call('HSET', KEYS[5], ARGV[1], 1)
   redis.call('HSET', KEYS[4], ARGV[2], 1)
@@ -21,7 +21,10 @@ for i = 6, is_hash and #ARGV or 0, 2 do
   if entry ~= '' then
     redis.call('HSET', KEYS[2], client, entry)
     is_set = true
-    if not known then member('joined', client, entry) end
+    if not known then
+      joined[#joined + 1] = client
+      member('joined', client, entry)
+    end
   elseif known then
     redis.call('HDEL', KEYS[2], client)
     left = left + 1
@@ -31,4 +34,4 @@ end
 if is_set then redis.call('EXPIRE', KEYS[2], ARGV[5]) end
 if ARGV[4] == '0' then vacate() end
 if #ARGV > 5 and not is_hash then return size end
-return {dropped, left}
+return {dropped, left, joined}

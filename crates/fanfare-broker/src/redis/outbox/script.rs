@@ -18,10 +18,13 @@ pub(crate) struct Script {
     hash: String,
 }
 
+/// The answer to a change: the number of events that were dropped, and of clients that left, and the clients that joined.
+pub(crate) type Noted = (u64, u64, Vec<String>);
+
 /// The scripts of channels.
 #[derive(Debug)]
 pub(crate) struct Channels {
-    /// Changes a channel by what a node knows: the number of events that were dropped, and of clients that left.
+    /// Changes a channel by what a node knows. The answer is [`Noted`].
     pub(crate) note: Script,
     /// Takes a part of a dead node's clients out of a channel.
     pub(super) bury: Script,

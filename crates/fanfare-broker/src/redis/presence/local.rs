@@ -1,7 +1,8 @@
 //! The entries that this node holds, and the changes that Redis did not take yet. No I/O.
 //!
 //! Invariants
-//! - A change stays until Redis took it, and the newest one of a client counts.
+//! - A change stays until Redis took it, and the newest one of a client counts. A client that left before Redis got its entry
+//!   needs none: while Redis refuses changes, only clients that are here wait, and entries that Redis has.
 //! - Whoever waits for a channel's changes is told when the batch with all of them was written, or was not. While Redis
 //!   refuses changes nobody waits for them.
 //! - A channel makes events from the first member on that makes some, or from the first call that says that the node
@@ -17,18 +18,31 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_core::{Channel, ClientId, outbox::WantsEvents, presence::PresenceEntry};
+use fanfare_core::{
+    Channel, ClientId,
+    outbox::WantsEvents,
+    presence::{OnReturned, PresenceEntry},
+};
 use parking_lot::Mutex;
 use prometheus::IntGauge;
 use tokio::sync::{Notify, oneshot};
 
 use super::value;
 
+mod change;
+mod pending;
+
+pub(super) use change::{Change, Field};
+use pending::Pending;
+pub(super) use pending::Stored;
+
 /// See the head of this file.
 pub(crate) struct Local {
     state: Mutex<State>,
     /// Whether the members of a channel make events.
     wants: OnceLock<WantsEvents>,
+    /// Told of each client that is back.
+    returned: OnceLock<OnReturned>,
     /// Wakes the task that writes.
     pub(super) changed: Notify,
     held: IntGauge,
@@ -38,7 +52,7 @@ pub(crate) struct Local {
 struct State {
     channels: HashMap<Channel, BTreeMap<ClientId, Bytes>>,
     /// The clients whose entries changed.
-    changes: BTreeMap<Channel, Vec<ClientId>>,
+    changes: BTreeMap<Channel, Pending>,
     /// Those that wait for these changes.
     waiting: HashMap<Channel, Vec<Waiter>>,
     /// The channels whose changes are being written, and those that wait for it.
@@ -58,24 +72,33 @@ struct State {
 /// Told by being dropped.
 type Waiter = oneshot::Sender<()>;
 
-/// The fields of one channel to write.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) channel: Channel,
-    /// The clients with their entries; `None` for one that left.
-    pub(super) fields: Vec<(ClientId, Option<Bytes>)>,
-    /// Whether the node occupies the channel; `None`: the channel makes no events.
-    pub(super) is_occupied: Option<bool>,
-}
-
 impl Local {
     pub(crate) fn new(held: IntGauge) -> Self {
-        Self { state: Mutex::default(), wants: OnceLock::new(), changed: Notify::new(), held }
+        let (wants, returned) = (OnceLock::new(), OnceLock::new());
+        Self { state: Mutex::default(), wants, returned, changed: Notify::new(), held }
     }
 
     /// See [`Outbox::members_of`](fanfare_core::Outbox::members_of).
     pub(crate) fn members_of(&self, wants: WantsEvents) {
         let _ = self.wants.set(wants);
+    }
+
+    /// See [`Presence::on_returned`](fanfare_core::Presence::on_returned).
+    pub(super) fn on_returned(&self, returned: OnReturned) {
+        let _ = self.returned.set(returned);
+    }
+
+    /// Redis had lacked the entry of this field. Tells that its client is back, where another node removed it. That is told
+    /// under the lock, so ahead of its leaving.
+    pub(super) fn entered_anew(&self, channel: &Channel, field: &Field) {
+        if field.stored != Stored::Removed {
+            return;
+        }
+        let (Some(returned), state) = (self.returned.get(), self.state.lock()) else { return };
+        let entry = state.channels.get(channel).and_then(|entries| entries.get(&field.client));
+        if let Some(entry) = entry.and_then(|entry| value::of_client(field.client, entry)) {
+            returned(channel, entry);
+        }
     }
 
     /// Whether the members of a channel make events.
@@ -109,10 +132,13 @@ impl Local {
             state.told.insert(channel.clone());
         }
         let entries = state.channels.entry(channel.clone()).or_default();
-        if entries.insert(entry.client, value::encode(entry)).is_none() {
+        let stored = if entries.insert(entry.client, value::encode(entry)).is_none() {
             self.held.inc();
-        }
-        state.note(channel, entry.client);
+            Stored::Not
+        } else {
+            Stored::Maybe
+        };
+        state.note(channel, entry.client, stored);
         drop(state);
         self.changed.notify_one();
     }
@@ -158,7 +184,7 @@ impl Local {
         if entries.is_empty() {
             state.channels.remove(channel);
         }
-        state.note(channel, client);
+        state.left(channel, client);
         drop(state);
         self.changed.notify_one();
         Some(left)
@@ -169,15 +195,15 @@ impl Local {
         let mut state = self.state.lock();
         let (mut taken, mut clients) = (Vec::new(), 0);
         while clients < most
-            && let Some((channel, mut changed)) = state.pop()
+            && let Some((channel, mut pending)) = state.pop()
         {
-            let rest = changed.split_off(changed.len().min(most - clients));
+            let changed = pending.take(most - clients);
             clients += changed.len().max(1);
             let mut is_occupied = state.is_occupied(&channel);
-            let entries = state.channels.get(&channel);
-            let field = |client| (client, entries.and_then(|entries| entries.get(&client)).cloned());
+            let entry = |client| state.channels.get(&channel)?.get(&client).cloned();
+            let field = |(client, stored)| Field { client, entry: entry(client), stored };
             let fields = changed.into_iter().map(field).collect();
-            if rest.is_empty() {
+            if pending.is_empty() {
                 let waiters = state.waiting.remove(&channel).unwrap_or_default();
                 state.writing.insert(channel.clone(), waiters);
                 if is_occupied == Some(false) {
@@ -186,7 +212,7 @@ impl Local {
             } else {
                 // It is vacated after its last member left.
                 is_occupied = is_occupied.map(|_| true);
-                state.changes.insert(channel.clone(), rest);
+                state.changes.insert(channel.clone(), pending);
             }
             taken.push(Change { channel, fields, is_occupied });
         }
@@ -208,7 +234,7 @@ impl Local {
                 state.told.insert(channel.clone());
                 state.changes.entry(channel.clone()).or_default();
             }
-            fields.into_iter().for_each(|(client, _)| state.note(&channel, client));
+            fields.into_iter().for_each(|field| state.put_back(&channel, &field));
         }
     }
 
@@ -216,7 +242,7 @@ impl Local {
     pub(super) fn block(&self, channel: &Channel) -> bool {
         let State { changes, blocked, .. } = &mut *self.state.lock();
         if let Some(clients) = changes.get_mut(channel) {
-            clients.clear();
+            *clients = Pending::default();
         }
         blocked.insert(channel.clone())
     }
@@ -224,7 +250,7 @@ impl Local {
     /// The key of a channel may be a hash again: all its entries are to be written.
     pub(super) fn unblock(&self, channel: &Channel) {
         self.state.lock().blocked.remove(channel);
-        self.write_again(channel);
+        self.write_again(channel, Stored::Maybe);
     }
 
     /// The channels whose keys are not hashes.
@@ -245,18 +271,19 @@ impl Local {
         !state.channels.is_empty() || !state.told.is_empty()
     }
 
-    /// All entries of a channel are to be written again.
-    pub(super) fn write_again(&self, channel: &Channel) {
+    /// All entries of a channel are to be written again, of which this is known.
+    pub(super) fn write_again(&self, channel: &Channel, stored: Stored) {
         let State { channels, changes, .. } = &mut *self.state.lock();
         if let Some(entries) = channels.get(channel) {
-            changes.entry(channel.clone()).or_default().extend(entries.keys());
+            let pending = changes.entry(channel.clone()).or_default();
+            entries.keys().for_each(|client| pending.add_again(*client, stored));
         }
         self.changed.notify_one();
     }
 
-    /// All entries are to be written again.
-    pub(super) fn write_all_again(&self) {
-        self.channels().iter().for_each(|(channel, _)| self.write_again(channel));
+    /// All entries are to be written again, of which this is known.
+    pub(super) fn write_all_again(&self, stored: Stored) {
+        self.channels().iter().for_each(|(channel, _)| self.write_again(channel, stored));
         self.write_told_again();
     }
 
@@ -269,7 +296,7 @@ impl Local {
 }
 
 impl State {
-    fn pop(&mut self) -> Option<(Channel, Vec<ClientId>)> {
+    fn pop(&mut self) -> Option<(Channel, Pending)> {
         if let Some(last) = self.postponed.take() {
             let mut behind = self.changes.range::<Channel, _>((Bound::Excluded(&last), Bound::Unbounded));
             if let Some(next) = behind.next().map(|(channel, _)| channel.clone()) {
@@ -280,10 +307,42 @@ impl State {
         self.changes.pop_first()
     }
 
-    fn note(&mut self, channel: &Channel, client: ClientId) {
-        let clients = self.changes.entry(channel.clone()).or_default();
-        if clients.last() != Some(&client) && !self.blocked.contains(channel) {
-            clients.push(client);
+    /// A client changed. `stored` is what Redis has of it, where the client does not wait already.
+    fn note(&mut self, channel: &Channel, client: ClientId, stored: Stored) {
+        let pending = self.changes.entry(channel.clone()).or_default();
+        if !self.blocked.contains(channel) {
+            pending.add(client, stored);
+        }
+    }
+
+    /// A client left that had an entry here.
+    fn left(&mut self, channel: &Channel, client: ClientId) {
+        let known = self.changes.get(channel).and_then(|pending| pending.get(client));
+        if known == Some(Stored::Not) {
+            self.forget(channel, client);
+        } else {
+            // Redis has its entry, or is getting it.
+            self.note(channel, client, Stored::Maybe);
+        }
+    }
+
+    /// Nothing is to be written of a client.
+    fn forget(&mut self, channel: &Channel, client: ClientId) {
+        let Some(pending) = self.changes.get_mut(channel) else { return };
+        pending.remove(client);
+        let is_needed = self.told.contains(channel) || self.waiting.contains_key(channel);
+        if pending.is_empty() && !is_needed {
+            self.changes.remove(channel);
+        }
+    }
+
+    /// A field was not written. What is known of it counts: what it says of a change meanwhile was a guess.
+    fn put_back(&mut self, channel: &Channel, &Field { client, stored, .. }: &Field) {
+        let is_here = self.channels.get(channel).is_some_and(|entries| entries.contains_key(&client));
+        if !is_here && stored == Stored::Not {
+            self.forget(channel, client);
+        } else if !self.blocked.contains(channel) {
+            self.changes.entry(channel.clone()).or_default().set(client, stored);
         }
     }
 

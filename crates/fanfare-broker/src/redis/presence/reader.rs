@@ -16,7 +16,7 @@ use std::{
 use fanfare_core::{
     Channel, ClientId, Incarnation, Presence,
     broker::BrokerState,
-    presence::{Entered, OnRemoved, PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
+    presence::{Entered, OnRemoved, OnReturned, PresenceEntry, PresenceError, PresenceFuture, PresenceStats},
 };
 use redis::Pipeline;
 
@@ -27,7 +27,7 @@ use crate::{
     redis::{
         connection::{commands::PooledCommands, links::Links, pool::PooledConnection},
         names::Names,
-        outbox::{Channels, Subject},
+        outbox::{Channels, Noted, Subject},
     },
 };
 
@@ -163,10 +163,10 @@ impl RedisPresence {
         }
         self.note_removal(ghosts.iter().map(|ghost| ghost.client.node), &mut remove);
         let names = "SCRIPT LOAD, EVALSHA or DEL";
-        let removed: Vec<(u64, u64)> = self.commands.run_all(connection, names, &remove).await?;
-        self.metrics.events_dropped(removed.iter().map(|(dropped, _)| dropped).sum());
+        let removed: Vec<Noted> = self.commands.run_all(connection, names, &remove).await?;
+        self.metrics.events_dropped(removed.iter().map(|(dropped, ..)| dropped).sum());
         let Some(tell) = self.removed.get() else { return Ok(()) };
-        let mine = ghosts.into_iter().zip(removed).filter(|(_, (_, left))| *left > 0);
+        let mine = ghosts.into_iter().zip(removed).filter(|(_, (_, left, _))| *left > 0);
         mine.for_each(|(ghost, _)| tell(channel, ghost));
         Ok(())
     }
@@ -204,6 +204,10 @@ impl Presence for RedisPresence {
 
     fn on_removed(&self, removed: OnRemoved) {
         let _ = self.removed.set(removed);
+    }
+
+    fn on_returned(&self, returned: OnReturned) {
+        self.local.on_returned(returned);
     }
 
     fn members(&self, channel: &Channel) -> PresenceFuture<Vec<PresenceEntry>> {

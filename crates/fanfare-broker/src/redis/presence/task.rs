@@ -11,7 +11,7 @@
 //! - The changes of a channel that makes events are written by a script, which tells them in the same step.
 //! - The entries of such a channel outlive their node until a burial tells that they are gone.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use fanfare_core::{Channel, Incarnation, broker::BrokerState};
 use redis::{Pipeline, RedisError, Value, from_redis_value};
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     BATCH,
-    local::{Change, Local},
+    local::{Change, Field, Local, Stored},
 };
 use crate::{
     backoff::Backoff,
@@ -33,7 +33,7 @@ use crate::{
         },
         metrics::RedisMetrics,
         names::Names,
-        outbox::{self, Channels, Ends, Subject},
+        outbox::{self, Channels, Ends, Noted, Subject},
     },
 };
 
@@ -104,7 +104,7 @@ impl PresenceWriter {
             }
             let here = self.links.here();
             if written_to != here {
-                self.local.write_all_again();
+                self.local.write_all_again(Stored::Maybe);
                 written_to = here;
             }
             match self.write_once(&mut upkeep).await {
@@ -120,13 +120,14 @@ impl PresenceWriter {
 
     /// Does all that is due. What fails does not hold up the rest.
     async fn write_once(&self, upkeep: &mut Upkeep) -> Result<(), String> {
-        let mut done = self.write_changes(&mut upkeep.said).await;
-        done = done.and(self.write_ends().await);
-        let now = Instant::now();
+        let (now, mut done) = (Instant::now(), Ok(()));
         if upkeep.next_look <= now {
             upkeep.next_look = now + LOOK_EVERY;
-            done = done.and(self.look_for_removal().await);
+            // Ahead of the changes: entries that are written anew since the connection is new may have been removed.
+            done = self.look_for_removal().await;
         }
+        done = done.and(self.write_changes(&mut upkeep.said).await);
+        done = done.and(self.write_ends().await);
         if upkeep.next_look_at_blocked <= now {
             upkeep.next_look_at_blocked = now + LOOK_AT_BLOCKED_EVERY;
             done = done.and(self.look_at_blocked().await);
@@ -161,7 +162,7 @@ impl PresenceWriter {
     }
 
     /// Writes a batch. What is refused is put back: the first channel of it, and why.
-    async fn write(&self, changes: Vec<Change>) -> Result<Option<(Channel, RedisError)>, String> {
+    async fn write(&self, mut changes: Vec<Change>) -> Result<Option<(Channel, RedisError)>, String> {
         let mut pipeline = redis::pipe();
         if changes.iter().any(|change| change.is_occupied.is_some()) {
             self.scripts.note.load(&mut pipeline);
@@ -172,7 +173,14 @@ impl PresenceWriter {
             pipeline.len() - before
         };
         let counts: Vec<usize> = changes.iter().map(&mut count).collect();
-        let answers = match self.carry_out_each(WRITES, pipeline).await {
+        let answers = match self.commands.connection().await {
+            Ok(mut connection) => {
+                let answers = self.commands.run_each(&mut connection, WRITES, pipeline).await;
+                answers.inspect_err(|_| changes.iter_mut().for_each(Change::doubt))
+            }
+            Err(error) => Err(error),
+        };
+        let answers = match answers {
             Ok(answers) => answers,
             Err(error) => {
                 self.local.tried(false);
@@ -181,27 +189,76 @@ impl PresenceWriter {
             }
         };
         let (mut answers, mut refused, mut first) = (answers.into_iter(), Vec::new(), None);
-        for (change, count) in changes.into_iter().zip(counts) {
+        for (mut change, count) in changes.into_iter().zip(counts) {
             let of_change: Vec<_> = answers.by_ref().take(count).collect();
+            let is_taken: Vec<bool> = of_change.iter().map(Result::is_ok).collect();
+            if change.is_occupied.is_none() {
+                self.tell_returned(&change, &of_change);
+            }
             match of_change.into_iter().collect::<Result<Vec<_>, _>>() {
                 Ok(answers) => self.written(&change, answers),
                 Err(error) if is_not_hash(&error) => self.block(&change.channel),
                 Err(error) => {
                     first.get_or_insert_with(|| (change.channel.clone(), error));
+                    if change.is_occupied.is_none() {
+                        change.keep_refused(is_taken.into_iter());
+                    }
                     refused.push(change);
                 }
             }
         }
+        self.look_at_told(&mut refused).await;
         self.local.tried(refused.is_empty());
         self.local.postpone(refused);
         Ok(first)
     }
 
+    /// A script that was refused may have ended in the middle: finds out which of its entries are in Redis. Where Redis
+    /// refuses this too, the script wrote none, since it reads each first.
+    async fn look_at_told(&self, refused: &mut [Change]) {
+        let is_in_doubt = |change: &&mut Change| change.is_occupied.is_some() && !change.fields.is_empty();
+        let mut told: Vec<_> = refused.iter_mut().filter(is_in_doubt).collect();
+        if told.is_empty() {
+            return;
+        }
+        let mut look = redis::pipe();
+        for change in &told {
+            let clients = change.fields.iter().map(|field| field.client.to_string());
+            look.cmd("HMGET").arg(self.names.presence(&change.channel)).arg(clients.collect::<Vec<_>>());
+        }
+        let Ok(answers) = self.carry_out_each("HMGET", look).await else {
+            return told.into_iter().for_each(Change::doubt);
+        };
+        for (change, answer) in told.iter_mut().zip(answers) {
+            let Ok(Ok(values)) = answer.map(from_redis_value::<Vec<Option<Value>>>) else { continue };
+            for (field, value) in change.fields.iter_mut().zip(values) {
+                // The client of an entry that was removed is still to be told.
+                field.stored = match (value, field.stored) {
+                    (Some(_), stored) => stored.max(Stored::Maybe),
+                    (None, Stored::Removed) => Stored::Removed,
+                    (None, _) => Stored::Not,
+                };
+            }
+        }
+    }
+
     fn written(&self, change: &Change, answers: Vec<Value>) {
         if change.is_occupied.is_some() {
-            let told: Vec<(u64, u64)> = from_redis_value(Value::Array(answers)).unwrap_or_default();
-            self.count_dropped(told.iter().map(|(dropped, _)| dropped).sum());
+            let told: Vec<Noted> = from_redis_value(Value::Array(answers)).unwrap_or_default();
+            self.count_dropped(told.iter().map(|(dropped, ..)| dropped).sum());
+            let joined: HashSet<String> = told.into_iter().flat_map(|(.., joined)| joined).collect();
+            let removed = change.fields.iter().filter(|field| field.stored == Stored::Removed);
+            let anew = removed.filter(|field| joined.contains(&field.client.to_string()));
+            anew.for_each(|field| self.local.entered_anew(&change.channel, field));
         }
+    }
+
+    /// The same for a channel that makes no events: HSET says how many fields are new.
+    fn tell_returned(&self, change: &Change, answers: &[Result<Value, RedisError>]) {
+        let answered = change.fields.iter().zip(answers);
+        let anew =
+            answered.filter(|(field, answer)| field.entry.is_some() && matches!(answer, Ok(Value::Int(1))));
+        anew.for_each(|(field, _)| self.local.entered_anew(&change.channel, field));
     }
 
     fn block(&self, channel: &Channel) {
@@ -254,7 +311,7 @@ impl PresenceWriter {
     fn add(&self, change: &Change, pipeline: &mut Pipeline) {
         if change.is_occupied.is_some() {
             let subject = Subject { names: &self.names, node: self.node, channel: &change.channel };
-            let fields = change.fields.iter().map(|(client, entry)| {
+            let fields = change.fields.iter().map(|Field { client, entry, .. }| {
                 let entry = entry.as_ref().map_or(&[][..], |entry| &entry[..]);
                 (client.to_string(), entry)
             });
@@ -264,8 +321,8 @@ impl PresenceWriter {
         }
         let key = self.names.presence(&change.channel);
         let mut is_set = false;
-        for (client, value) in &change.fields {
-            match value {
+        for Field { client, entry, .. } in &change.fields {
+            match entry {
                 Some(value) => {
                     pipeline.cmd("HSET").arg(&key).arg(client.to_string()).arg(&value[..]);
                     is_set = true;
@@ -290,7 +347,7 @@ impl PresenceWriter {
             }
             let is_there: Vec<bool> = self.carry_out("EXPIRE", &pipeline).await?;
             let gone = channels.iter().zip(is_there).filter(|(_, is_there)| !is_there);
-            gone.for_each(|((channel, _), _)| self.local.write_again(channel));
+            gone.for_each(|((channel, _), _)| self.local.write_again(channel, Stored::Maybe));
         }
         Ok(())
     }
@@ -300,14 +357,20 @@ impl PresenceWriter {
         if !self.local.has_any() {
             return Ok(());
         }
-        let (key, seconds) = (self.names.present(self.node), TIME_TO_LIVE.as_secs());
-        let (mut look, mut note) = (redis::pipe(), redis::pipe());
-        look.cmd("EXPIRE").arg(&key).arg(seconds);
-        let (is_there,): (bool,) = self.carry_out("EXPIRE", &look).await?;
-        if !is_there {
-            note.cmd("SET").arg(&key).arg(1).arg("EX").arg(seconds).ignore();
-            self.carry_out::<()>("SET", &note).await?;
-            self.local.write_all_again();
+        let keys = [self.names.present(self.node), self.names.remembered(self.node)];
+        let (mut look, mut note, seconds) = (redis::pipe(), redis::pipe(), TOLD_TIME_TO_LIVE.as_secs());
+        for key in &keys {
+            look.cmd("EXPIRE").arg(key).arg(seconds);
+            note.cmd("SET").arg(key).arg(1).arg("EX").arg(seconds).ignore();
+        }
+        let (is_present, is_remembered): (bool, bool) = self.carry_out("EXPIRE", &look).await?;
+        if is_present && is_remembered {
+            return Ok(());
+        }
+        self.carry_out::<()>("SET", &note).await?;
+        if !is_present {
+            let stored = if is_remembered { Stored::Removed } else { Stored::Maybe };
+            self.local.write_all_again(stored);
         }
         Ok(())
     }

@@ -17,14 +17,15 @@ fn a_change_stays_until_it_was_taken() {
     let local = Local::new(IntGauge::new("held", "held").unwrap());
     let channel = Channel::new("a").unwrap();
     local.enter(&channel, &entry(1));
-    let changes = local.take(10);
+    let mut changes = local.take(10);
     assert_eq!(changes.len(), 1);
     assert!(local.take(10).is_empty());
     local.leave(&channel, client(1));
+    changes.iter_mut().for_each(Change::doubt);
     local.put_back(changes);
     let again = local.take(10);
     let last = again.last().and_then(|change| change.fields.last()).unwrap();
-    assert_eq!(*last, (client(1), None), "the newest state is written");
+    assert_eq!((last.client, &last.entry), (client(1), &None), "the newest state is written");
     assert!(local.channels().is_empty());
 }
 
@@ -94,7 +95,7 @@ fn a_channel_with_members_is_occupied() {
     assert_eq!(occupied(&local), [(told.clone(), Some(false))], "a change stays until it is written");
     local.occupy(&told, true);
     local.take(10);
-    local.write_all_again();
+    local.write_all_again(Stored::Maybe);
     assert_eq!(occupied(&local), [(quiet, None), (told, Some(true))]);
 }
 
@@ -130,7 +131,7 @@ fn a_lost_channel_is_written_again() {
     local.enter(&channel, &entry(1));
     local.enter(&channel, &entry(2));
     local.take(10);
-    local.write_again(&channel);
+    local.write_again(&channel, Stored::Maybe);
     let fields: usize = local.take(10).iter().map(|change| change.fields.len()).sum();
     assert_eq!(fields, 2);
     assert_eq!(local.held.get(), 2);
@@ -152,7 +153,7 @@ fn a_blocked_channel_is_written_later() {
     assert!(local.block(&quiet) && local.block(&told) && !local.block(&told));
     (10..20).for_each(|session| local.enter(&told, &entry(session)));
     assert_eq!(taken(&local), [(quiet.clone(), None, 0), (told.clone(), Some(true), 0)]);
-    local.write_all_again();
+    local.write_all_again(Stored::Maybe);
     (0..15).for_each(|session| drop(local.leave(&told, client(session))));
     assert_eq!(taken(&local), [(told.clone(), Some(true), 0)]);
     assert!(local.channels().is_empty() && local.blocked().len() == 2);
@@ -172,4 +173,44 @@ fn refused_changes_wait_for_all_others() {
     let all = local.take(3).into_iter().map(|change| change.channel);
     assert_eq!(all.map(|channel| channel.to_string()).collect::<String>(), "cab");
     assert!(local.take(1).is_empty());
+}
+
+#[test]
+fn clients_that_were_never_written_are_forgotten() {
+    let local = Local::new(IntGauge::new("held", "held").unwrap());
+    local.members_of(Box::new(|channel| channel.as_str() == "told"));
+    let [told, quiet] = ["told", "quiet"].map(|name| Channel::new(name).unwrap());
+    for session in 0..100 {
+        let both = [&told, &quiet];
+        both.iter().for_each(|channel| local.enter(channel, &entry(session)));
+        let refused = local.take(10);
+        // Half of them leave while it is not known yet that they are refused.
+        let leave = || both.iter().for_each(|channel| drop(local.leave(channel, client(session))));
+        if session % 2 == 0 {
+            leave();
+            local.postpone(refused);
+        } else {
+            local.postpone(refused);
+            leave();
+        }
+    }
+    let [change] = &local.take(1000)[..] else { panic!("only a channel that makes events is vacated") };
+    assert_eq!((&change.channel, change.fields.len()), (&told, 0));
+}
+
+#[test]
+fn a_client_waits_once() {
+    let local = Local::new(IntGauge::new("held", "held").unwrap());
+    let channel = Channel::new("a").unwrap();
+    for _ in 0..10 {
+        [2, 1].iter().for_each(|session| local.enter(&channel, &entry(*session)));
+    }
+    local.write_again(&channel, Stored::Maybe);
+    let changes = local.take(100);
+    let clients: Vec<_> = changes.iter().flat_map(|change| &change.fields).collect();
+    assert_eq!(clients.len(), 2);
+    local.put_back(changes);
+    let again = local.take(100);
+    let clients = again.iter().flat_map(|change| &change.fields).map(|field| field.client);
+    assert_eq!(clients.collect::<Vec<_>>(), [client(2), client(1)], "in the order in which they changed");
 }
