@@ -22,8 +22,9 @@ async fn come(node: Endpoint, number: usize) -> Option<RawClient> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_is_served_or_told_to_retry() {
-    // A busy machine takes long to write thousands of requests.
-    let node = Process::start_with("storm", "memory", &[("FANFARE_LIMITS__HANDSHAKE", "60s")]).await;
+    // A busy machine takes long to write thousands of requests, and these clients answer no ping meanwhile.
+    let patient = [("FANFARE_LIMITS__HANDSHAKE", "60s"), ("FANFARE_RELAY__PING_INTERVAL", "1h")];
+    let node = Process::start_with("storm", "memory", &patient).await;
     let bystanders = Bystanders::meet(*node).await;
     let mut coming: JoinSet<_> = (0..CLIENTS).map(|number| come(*node, number)).collect();
     bystanders.notice_nothing().await;

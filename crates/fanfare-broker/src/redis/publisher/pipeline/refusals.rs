@@ -13,8 +13,7 @@ impl Pipeline {
     pub(super) fn refuse_failed_orders(&mut self) {
         let next = std::mem::take(&mut self.next);
         self.next = next.into_iter().filter_map(Self::refuse_if_order_failed).collect();
-        let has_failed = |item: &Box<Outgoing>| item.order().is_some_and(PublishOrder::has_failed);
-        for item in self.backlog.take_if(has_failed) {
+        for item in self.backlog.take_if(|item| item.order().is_some_and(PublishOrder::has_failed)) {
             self.refuse(*item, ORDER_FAILED);
         }
     }
