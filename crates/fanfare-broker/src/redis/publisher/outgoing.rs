@@ -20,7 +20,7 @@ use crate::{
 /// The most bytes of the server's messages that may wait for Redis, or for its answers.
 const MAX_BYTES: usize = 64 << 20;
 
-/// One message to publish. It goes from queue to queue in a box: to move its 250 bytes each time costs more than the
+/// One message to publish. It goes from queue to queue in a box: to move its 224 bytes each time costs more than the
 /// allocation, above all within the nodes of the backlog.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
