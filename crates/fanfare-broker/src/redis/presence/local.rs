@@ -271,7 +271,7 @@ impl Local {
         !state.channels.is_empty() || !state.told.is_empty()
     }
 
-    /// All entries of a channel are to be written again, of which this is known.
+    /// All entries of a channel are to be written again. Redis has as much of each as `stored` says.
     pub(super) fn write_again(&self, channel: &Channel, stored: Stored) {
         let State { channels, changes, .. } = &mut *self.state.lock();
         if let Some(entries) = channels.get(channel) {
@@ -281,7 +281,7 @@ impl Local {
         self.changed.notify_one();
     }
 
-    /// All entries are to be written again, of which this is known.
+    /// All entries are to be written again. Redis has as much of each as `stored` says.
     pub(super) fn write_all_again(&self, stored: Stored) {
         self.channels().iter().for_each(|(channel, _)| self.write_again(channel, stored));
         self.write_told_again();

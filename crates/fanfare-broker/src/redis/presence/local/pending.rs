@@ -50,7 +50,7 @@ impl Pending {
         }
     }
 
-    /// A client waits, of which more is known now.
+    /// A client waits, and more is known of its entry now.
     pub(super) fn set(&mut self, client: ClientId, stored: Stored) {
         self.add(client, stored);
         if let Some((_, known)) = self.clients.get_mut(&client) {

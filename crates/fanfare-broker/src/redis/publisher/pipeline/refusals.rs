@@ -13,7 +13,7 @@ impl Pipeline {
     pub(super) fn refuse_failed_orders(&mut self) {
         let next = std::mem::take(&mut self.next);
         self.next = next.into_iter().filter_map(Self::refuse_if_order_failed).collect();
-        for item in self.backlog.take_if(|item| item.order().is_some_and(PublishOrder::has_failed)) {
+        for item in self.backlog.take_if(|item| order_failed(item)) {
             self.refuse(*item, ORDER_FAILED);
         }
     }
@@ -43,7 +43,7 @@ impl Pipeline {
 
     /// The item, where no earlier one of its publish order failed.
     pub(super) fn refuse_if_order_failed(item: Box<Outgoing>) -> Option<Box<Outgoing>> {
-        if !item.order().is_some_and(PublishOrder::has_failed) {
+        if !order_failed(&item) {
             return Some(item);
         }
         if let OutgoingMessage::Publication { ticket, .. } = item.message {
@@ -51,4 +51,9 @@ impl Pipeline {
         }
         None
     }
+}
+
+/// Whether an earlier item of its publish order failed.
+fn order_failed(item: &Outgoing) -> bool {
+    item.order().is_some_and(PublishOrder::has_failed)
 }
