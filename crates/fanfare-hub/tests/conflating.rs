@@ -159,10 +159,10 @@ impl Outgoing for Publications {
         u32::try_from(self.messages.len()).unwrap()
     }
 
-    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
+    fn framed<T>(&mut self, transport: &'static dyn Transport, act: impl FnOnce(&Bytes) -> T) -> T {
         let mut all = BytesMut::new();
         self.frames(transport, &mut |frame| all.extend_from_slice(&frame));
-        all.freeze()
+        act(&all.freeze())
     }
 
     fn messages(&mut self, hold: &mut dyn FnMut(Message)) {

@@ -90,7 +90,7 @@ async fn the_queue_of_a_stuck_shard_is_bounded() {
     is_taken.recv().unwrap();
     let sessions: Vec<_> =
         (0..2).map(|_| node.hub.sessions.open(&node.kind, fanfare_hub::Peer::default())).collect();
-    node.hub.sessions.attach(&sessions[0], &Framing::Newline, Box::new(Stuck(stuck)));
+    node.hub.sessions.attach(&sessions[0], &Framing::Newline, Arc::new(Stuck(stuck)));
     let reader = Pipe::open(Framing::Newline);
     node.hub.sessions.attach(&sessions[1], reader.framing(), reader.sink());
     for session in &sessions {

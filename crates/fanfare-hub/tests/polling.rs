@@ -100,7 +100,7 @@ impl Poller {
 
     fn poll_with(&self, node: &Node, answer: Answer) -> Arc<Answer> {
         let answer = Arc::new(answer);
-        node.hub.sessions.attach(&self.session, &List, Box::new(AnswerSink(answer.clone())));
+        node.hub.sessions.attach(&self.session, &List, Arc::new(AnswerSink(answer.clone())));
         answer
     }
 

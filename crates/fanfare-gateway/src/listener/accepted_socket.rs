@@ -17,7 +17,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::descriptors::DescriptorPermit;
+use super::{descriptors::DescriptorPermit, receive::poll_receive};
 
 /// The largest PROXY header that is read, in bytes. Addresses take 52; the rest is for extensions.
 const PROXY_HEADER_BYTES: usize = 4 << 10;
@@ -68,11 +68,6 @@ impl AcceptedSocket {
         Some((Arc::into_inner(self.stream)?, self.permit, self.early))
     }
 
-    /// The socket while it is not shared. Its own methods save a call of the kernel behind a short read.
-    fn own(&mut self) -> Option<Pin<&mut TcpStream>> {
-        Arc::get_mut(&mut self.stream).map(Pin::new)
-    }
-
     /// Reads the PROXY header. The address of the client; `None` for a connection of the proxy itself (a health check).
     pub(crate) async fn read_proxy_header(&mut self) -> Result<Option<IpAddr>, ProxyHeaderError> {
         let config = ParseConfig { include_tlvs: false, allow_v1: true, allow_v2: true };
@@ -102,15 +97,7 @@ impl AsyncRead for AcceptedSocket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.early.is_empty() {
-            if let Some(stream) = self.own() {
-                return stream.poll_read(cx, buffer);
-            }
-            let stream = &self.stream;
-            return poll_io(cx, TcpStream::poll_read_ready, stream, |stream| {
-                let read = stream.try_read(buffer.initialize_unfilled())?;
-                buffer.advance(read);
-                Ok(())
-            });
+            return poll_receive(&self.stream, cx, buffer);
         }
         let length = self.early.len().min(buffer.remaining());
         let taken = self.early.split_to(length);
@@ -128,41 +115,25 @@ impl AsyncWrite for AcceptedSocket {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(stream) = self.own() {
-            return stream.poll_shutdown(cx);
-        }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(SockRef::from(&*self.stream).shutdown(Shutdown::Write))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let Some(stream) = self.own() {
-            return stream.poll_write_vectored(cx, slices);
+        loop {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match self.stream.try_write_vectored(slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
         }
-        poll_io(cx, TcpStream::poll_write_ready, &self.stream, |stream| stream.try_write_vectored(slices))
     }
 
     fn is_write_vectored(&self) -> bool {
         true
-    }
-}
-
-/// Does `act` once the shared socket is ready for it.
-fn poll_io<T>(
-    cx: &mut Context<'_>,
-    ready: impl Fn(&TcpStream, &mut Context<'_>) -> Poll<io::Result<()>>,
-    stream: &TcpStream,
-    mut act: impl FnMut(&TcpStream) -> io::Result<T>,
-) -> Poll<io::Result<T>> {
-    loop {
-        ready!(ready(stream, cx))?;
-        match act(stream) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            done => return Poll::Ready(done),
-        }
     }
 }

@@ -66,10 +66,10 @@ pub(super) async fn open(
         tell(&hub, &session, &places);
         let (sink, body, gone) = body(prelude, pending.take_permit());
         let direct = sink.direct();
-        let sink: Box<dyn Sink> = if wanted.channels.len() == 1 {
-            Box::new(sink)
+        let sink: Arc<dyn Sink> = if wanted.channels.len() == 1 {
+            Arc::new(sink)
         } else {
-            Box::new(JoinedCursor::new(sink, plain.mark, cursor(&places)))
+            Arc::new(JoinedCursor::new(sink, plain.mark, cursor(&places)))
         };
         hub.sessions.attach(&session, plain.form.transport, sink);
         let pasts = places.into_iter().map(|place| (place.channel, place.past)).collect();

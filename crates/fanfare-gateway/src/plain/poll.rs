@@ -88,12 +88,12 @@ async fn answer(gateway: &Gateway, request: Request) -> Result<Response, Refusal
     let is_recovered = places.iter().all(|place| place.recovered != Some(false));
     if !is_recovered || places.iter().any(|place| !place.past.is_empty()) {
         send_past(hub, &session, places);
-        hub.sessions.attach(&session, &LINES, Box::new(sink));
+        hub.sessions.attach(&session, &LINES, Arc::new(sink));
         let messages = answered.try_recv().unwrap_or_default();
         poll.finish();
         return Ok(poll_answer::answer(messages.body(cursor, is_recovered)));
     }
-    hub.sessions.attach(&session, &LINES, Box::new(sink));
+    hub.sessions.attach(&session, &LINES, Arc::new(sink));
     for place in places {
         hub.subscriptions.release(&session, &place.channel, Vec::new());
     }

@@ -75,7 +75,7 @@ pub(super) async fn open(
         }
         let (sink, body, gone) = body(form.prelude, pending.take_permit());
         let direct = sink.direct();
-        hub.sessions.attach(&pending.session, form.transport, Box::new(sink));
+        hub.sessions.attach(&pending.session, form.transport, Arc::new(sink));
         let inbound = hub.inbound(pending.session.clone(), (spoken.decoder)());
         hub.sessions.spawn(feed.read(inbound, connect, gone.cancelled_owned()));
         Ok::<_, Refusal>(streamed(form, Body::new(body), direct))

@@ -29,7 +29,7 @@ use tokio::{
 };
 
 use super::records::{FRAGMENT, Output, Progress, Records};
-use crate::listener::{admission::Permit, descriptors::DescriptorPermit};
+use crate::listener::{admission::Permit, descriptors::DescriptorPermit, receive::try_receive};
 
 /// The bytes of one read from the kernel: two records.
 const READ_BYTES: usize = 32 << 10;
@@ -101,7 +101,7 @@ impl TlsSocket {
                 }
             }
             ready!(self.io.poll_read_ready(cx))?;
-            let received = READ.with_borrow_mut(|read| match self.io.try_read(read) {
+            let received = READ.with_borrow_mut(|read| match try_receive(&self.io, read) {
                 Ok(0) => Ok(false),
                 Ok(length) => self.receive(read.get_mut(..length).unwrap_or_default()).map(|()| true),
                 Err(error) => Err(error),

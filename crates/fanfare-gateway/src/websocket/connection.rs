@@ -29,11 +29,11 @@ use fanfare_hub::{Buffered, Inbound, Next, Receiving};
 use fanfare_websocket::{Config, Event, ProtocolError, Role};
 use tokio::{
     io::ReadBuf,
-    net::tcp::OwnedReadHalf,
     time::{Sleep, sleep},
 };
 
 use self::{incoming::Incoming, turn::Turn};
+use super::socket::SocketReader;
 
 /// The bytes of one read, at most.
 const READ_BYTES: usize = 64 << 10;
@@ -49,7 +49,7 @@ thread_local! {
 /// The reading side of a WebSocket connection. The future ends when the client is gone.
 ///
 /// It is written by hand, for its size: an `async fn` would keep the state of every step beside the connection's own.
-pub(crate) struct Connection<R = OwnedReadHalf> {
+pub(crate) struct Connection<R = SocketReader> {
     /// Dropped before the session lets go of its transport.
     read: R,
     inbound: Inbound,

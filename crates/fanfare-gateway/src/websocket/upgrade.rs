@@ -7,7 +7,10 @@ use fanfare_hub::{Hub, Kind, Peer, Recovering, Session};
 use hyper::upgrade::OnUpgrade;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::{connection::Connection, socket::Socket};
+use super::{
+    connection::Connection,
+    socket::{Socket, SocketReader},
+};
 use crate::{
     http::{stream::Stream, upgraded::take_back},
     listener::admission::Permit,
@@ -60,13 +63,12 @@ impl Pending {
         match stream.into_stream() {
             Stream::Left(socket) => {
                 let Some((stream, descriptor, _)) = socket.into_parts() else { return };
-                let (read, write) = stream.into_split();
-                let sink = Box::new(Socket::new(write, descriptor, permit));
-                self.hub.sessions.attach(&self.session, transport, sink);
-                self.hub.sessions.spawn(Connection::new(inbound, read, deflate, &early));
+                let socket = Arc::new(Socket::new(stream, descriptor, permit));
+                self.hub.sessions.attach(&self.session, transport, socket.clone());
+                self.hub.sessions.spawn(Connection::new(inbound, SocketReader(socket), deflate, &early));
             }
             Stream::Right(stream) => {
-                self.hub.sessions.attach(&self.session, transport, Box::new(stream.sink(permit)));
+                self.hub.sessions.attach(&self.session, transport, Arc::new(stream.sink(permit)));
                 self.hub.sessions.spawn(Connection::new(inbound, stream, deflate, &early));
             }
         }

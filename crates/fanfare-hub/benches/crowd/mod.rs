@@ -63,7 +63,7 @@ impl Crowd {
         let join = || {
             let session = hub.sessions.open(&kind, Peer::default());
             assert!(hub.sessions.admit(&session));
-            hub.sessions.attach(&session, &WebSocket, Box::new(Open(writes.clone())));
+            hub.sessions.attach(&session, &WebSocket, Arc::new(Open(writes.clone())));
             let subscribed = hub.subscriptions.subscribe_as(&session, &channel, joining.clone());
             runtime.block_on(subscribed).expect("a subscription");
             session

@@ -180,14 +180,21 @@ impl Batch {
         (member, self.count_for(member), dialect)
     }
 
-    fn whole(&mut self, dialect: &'static dyn Dialect, transport: &'static dyn Transport) -> Bytes {
+    /// Does `act` with the bytes of all publications.
+    fn whole<T>(
+        &mut self,
+        dialect: &'static dyn Dialect,
+        transport: &'static dyn Transport,
+        act: impl FnOnce(&Bytes) -> T,
+    ) -> T {
         let key = EncodingKey { encoding: dialect.encoding(), framing: transport.framing() };
         if let Some((_, bytes)) = self.whole.iter().find(|(found, _)| *found == key) {
-            return bytes.clone();
+            return act(bytes);
         }
         let bytes = join(self.queued.iter().map(|queued| queued.encoded(key, dialect, transport)));
-        self.whole.push((key, bytes.clone()));
-        bytes
+        let done = act(&bytes);
+        self.whole.push((key, bytes));
+        done
     }
 }
 
@@ -223,19 +230,19 @@ impl Share<'_> {
 }
 
 impl Outgoing for Share<'_> {
-    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
+    fn framed<T>(&mut self, transport: &'static dyn Transport, act: impl FnOnce(&Bytes) -> T) -> T {
         if self.count == self.batch.len() {
-            return self.batch.whole(self.dialect, transport);
+            return self.batch.whole(self.dialect, transport, act);
         }
         let key = EncodingKey { encoding: self.dialect.encoding(), framing: transport.framing() };
         if let Some(bytes) = self.passed().and_then(|passed| passed.whole(key)) {
-            return bytes;
+            return act(&bytes);
         }
         let bytes = join(self.queued().map(|queued| queued.encoded(key, self.dialect, transport)));
         if let Some(passed) = self.passed() {
             passed.keep(key, bytes.clone());
         }
-        bytes
+        act(&bytes)
     }
 
     fn count(&self) -> u32 {

@@ -33,6 +33,10 @@ const SENDS_PER_TURN: usize = 256;
 /// The sends of a short tick.
 const FEW_SENDS: usize = 64;
 
+/// The members that are prefetched together. Theirs is about 5 KB of memory, which the sends before them do not push out of
+/// the second cache.
+const PREFETCHED: usize = 16;
+
 /// Delivers the publications that the dispatcher queued for the shards.
 pub(crate) struct Delivery {
     pub(crate) dispatcher: Arc<Dispatcher>,
@@ -125,7 +129,10 @@ impl Tick<'_> {
         let spans = FanOutSpans::begin(self.delivery.tracer.as_deref(), batch, &members);
         let (mut deliveries, mut deferred, mut writes) = (0, 0, 0);
         let namespaces = self.delivery.dispatcher.namespaces();
-        for (SessionById(session), membership) in members.iter() {
+        for (at, (SessionById(session), membership)) in members.iter().enumerate() {
+            if at.is_multiple_of(PREFETCHED) {
+                members.iter().skip(at).take(PREFETCHED).for_each(|(session, _)| session.0.prefetch());
+            }
             let defer = !is_alone && session.has_several_channels();
             let (sent, count) = self.deliver(session, *membership, batch, &namespaces, defer);
             deliveries += count;

@@ -56,7 +56,7 @@ pub enum Backlog {
 
 pub(crate) struct Link {
     pub(crate) transport: &'static dyn Transport,
-    sink: Box<dyn Sink>,
+    sink: Arc<dyn Sink>,
     /// Boxed: most sessions never have unsent bytes.
     unsent: Option<Box<Unsent>>,
     /// Whether the goodbye was said: nothing more is taken. The sink stays, so that it can still be aborted.
@@ -108,8 +108,8 @@ struct Framed {
 }
 
 impl Outgoing for Framed {
-    fn framed(&mut self, _transport: &'static dyn Transport) -> Bytes {
-        std::mem::take(&mut self.bytes)
+    fn framed<T>(&mut self, _transport: &'static dyn Transport, act: impl FnOnce(&Bytes) -> T) -> T {
+        act(&self.bytes)
     }
 
     fn count(&self) -> u32 {
@@ -120,7 +120,7 @@ impl Outgoing for Framed {
 }
 
 impl Link {
-    pub(crate) fn new(transport: &'static dyn Transport, sink: Box<dyn Sink>) -> Self {
+    pub(crate) fn new(transport: &'static dyn Transport, sink: Arc<dyn Sink>) -> Self {
         Self { transport, sink, unsent: None, closed: false, finishes: false }
     }
 
@@ -133,16 +133,35 @@ impl Link {
     }
 
     /// Writes as much as the sink takes now, and queues the rest.
+    #[inline]
     pub(crate) fn send(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>) -> Sent {
         if self.unsent.is_some() || self.closed {
             return self.defer(outgoing, write);
         }
-        let whole = outgoing.framed(self.transport);
-        let written = match self.sink.try_write(&[IoSlice::new(&whole)]) {
-            Ok(written) if written == whole.len() => {
+        let tried =
+            outgoing.framed(self.transport, |whole| match self.sink.try_write(&[IoSlice::new(whole)]) {
+                Ok(written) if written == whole.len() => Ok(written),
+                refused => Err((refused, whole.clone())),
+            });
+        match tried {
+            Ok(written) => {
                 write.went += Traffic { messages: outgoing.count().into(), bytes: written as u64 };
-                return Sent::Written;
+                Sent::Written
             }
+            Err((refused, whole)) => self.keep(refused, whole, outgoing, write),
+        }
+    }
+
+    /// Queues what the sink did not take of the `whole`.
+    #[cold]
+    fn keep(
+        &mut self,
+        refused: io::Result<usize>,
+        whole: Bytes,
+        outgoing: &mut impl Outgoing,
+        write: &mut WriteContext<'_>,
+    ) -> Sent {
+        let written = match refused {
             Ok(written) => {
                 write.budget.metrics.fan_out.writes.inc();
                 written
@@ -175,8 +194,10 @@ impl Link {
         }
         let transport = self.transport;
         let unsent = self.unsent.get_or_insert_default();
-        if !unsent.queue.push(items(outgoing, transport, |outgoing| outgoing.framed(transport)), write.budget)
-        {
+        if !unsent.queue.push(
+            items(outgoing, transport, |outgoing| outgoing.framed(transport, Bytes::clone)),
+            write.budget,
+        ) {
             return Sent::Overflow;
         }
         unsent.promise()
@@ -256,7 +277,7 @@ impl Link {
     }
 
     /// Ends the sink at once, and returns it.
-    pub(crate) fn abort(self) -> Box<dyn Sink> {
+    pub(crate) fn abort(self) -> Arc<dyn Sink> {
         self.sink.abort();
         self.sink
     }

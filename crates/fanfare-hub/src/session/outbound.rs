@@ -10,6 +10,7 @@
 //! - The bytes that a sink took are counted under that lock: for the session at once, in the metrics by the sender.
 
 use std::{
+    hint::black_box,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -45,6 +46,12 @@ impl Default for Outbound {
 }
 
 impl Outbound {
+    /// Its part of [`Session::prefetch`](crate::session::state::Session::prefetch).
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        black_box((self.state.is_locked(), self.sent.get().bytes));
+    }
+
     /// The messages and bytes to the client so far.
     #[must_use]
     pub fn sent(&self) -> Traffic {
@@ -56,7 +63,7 @@ impl Outbound {
     pub fn attach(
         &self,
         transport: &'static dyn Transport,
-        sink: Box<dyn Sink>,
+        sink: Arc<dyn Sink>,
         budget: &Arc<Budget>,
     ) -> Sent {
         self.counted(budget, |state, write| state.attach(transport, sink, write))

@@ -27,7 +27,7 @@ pub(crate) enum State {
     Attached(Link),
     /// Broken, or ended at once. The sink is kept as long as the transport may be read: its resources belong to both
     /// halves.
-    Aborted(Option<Box<dyn Sink>>),
+    Aborted(Option<Arc<dyn Sink>>),
 }
 
 /// The messages that wait for a transport, not framed yet.
@@ -41,14 +41,14 @@ pub(crate) struct Waiting {
 
 struct OneShot {
     transport: &'static dyn Transport,
-    sink: Box<dyn Sink>,
+    sink: Arc<dyn Sink>,
 }
 
 impl State {
     pub(crate) fn attach(
         &mut self,
         transport: &'static dyn Transport,
-        sink: Box<dyn Sink>,
+        sink: Arc<dyn Sink>,
         write: &mut WriteContext<'_>,
     ) -> Sent {
         let waiting = match self {
@@ -90,6 +90,7 @@ impl State {
         }
     }
 
+    #[inline]
     pub(crate) fn send(
         &mut self,
         outgoing: &mut impl Outgoing,
@@ -99,18 +100,25 @@ impl State {
         let sent = match self {
             Self::Attached(link) if defer => link.defer(outgoing, write),
             Self::Attached(link) => link.send(outgoing, write),
-            Self::Detached(waiting) if waiting.goodbye.is_none() => {
-                let held = waiting.hold(outgoing, write.budget);
-                match waiting.poll {
-                    None => held,
-                    Some(_) if held == Sent::Overflow => held,
-                    Some(_) if defer => Sent::NeedsFlush,
-                    Some(_) => self.answer_poll(write),
-                }
-            }
-            Self::Detached(_) | Self::Aborted(_) => Sent::Done,
+            Self::Detached(_) | Self::Aborted(_) => return self.hold(outgoing, write, defer),
         };
         self.unless_broken(sent)
+    }
+
+    /// Keeps messages for the next transport, or answers the poll that waits for them.
+    #[cold]
+    fn hold(&mut self, outgoing: &mut impl Outgoing, write: &mut WriteContext<'_>, defer: bool) -> Sent {
+        let Self::Detached(waiting) = self else { return Sent::Done };
+        if waiting.goodbye.is_some() {
+            return Sent::Done;
+        }
+        let held = waiting.hold(outgoing, write.budget);
+        match waiting.poll {
+            None => held,
+            Some(_) if held == Sent::Overflow => held,
+            Some(_) if defer => Sent::NeedsFlush,
+            Some(_) => self.answer_poll(write),
+        }
     }
 
     pub(crate) fn flush(&mut self, write: &mut WriteContext<'_>) -> Sent {
@@ -158,6 +166,7 @@ impl State {
         Sent::Written
     }
 
+    #[inline]
     pub(crate) fn unless_broken(&mut self, sent: Sent) -> Sent {
         if sent == Sent::Broken {
             self.abort();

@@ -5,8 +5,8 @@ use fanfare_core::{Channel, Message, Transport};
 
 /// Something that can be sent, with a transport or without.
 pub trait Outgoing {
-    /// The bytes on a transport.
-    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes;
+    /// Does `act` with the bytes on a transport.
+    fn framed<T>(&mut self, transport: &'static dyn Transport, act: impl FnOnce(&Bytes) -> T) -> T;
 
     /// The number of messages. Frames of the transport's own do not count.
     fn count(&self) -> u32;
@@ -21,15 +21,15 @@ pub trait Outgoing {
 
     /// The same bytes, message by message.
     fn frames(&mut self, transport: &'static dyn Transport, each: &mut dyn FnMut(Bytes)) {
-        each(self.framed(transport));
+        each(self.framed(transport, Bytes::clone));
     }
 }
 
 impl Outgoing for Message {
-    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
+    fn framed<T>(&mut self, transport: &'static dyn Transport, act: impl FnOnce(&Bytes) -> T) -> T {
         let mut framed = Vec::new();
         transport.frame(self, &mut framed);
-        framed.into()
+        act(&framed.into())
     }
 
     fn count(&self) -> u32 {
@@ -43,10 +43,10 @@ impl Outgoing for Message {
 
 /// Messages that leave together.
 impl Outgoing for Vec<Message> {
-    fn framed(&mut self, transport: &'static dyn Transport) -> Bytes {
+    fn framed<T>(&mut self, transport: &'static dyn Transport, act: impl FnOnce(&Bytes) -> T) -> T {
         let mut framed = Vec::new();
         transport.frame_all(self, &mut framed);
-        framed.into()
+        act(&framed.into())
     }
 
     fn count(&self) -> u32 {

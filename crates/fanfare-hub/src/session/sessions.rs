@@ -77,7 +77,7 @@ impl Sessions {
 
     /// Puts a session on a transport and sends the messages that waited. Where the session has a transport, or its last
     /// one was aborted, the sink is aborted.
-    pub fn attach(&self, session: &Arc<Session>, transport: &'static dyn Transport, sink: Box<dyn Sink>) {
+    pub fn attach(&self, session: &Arc<Session>, transport: &'static dyn Transport, sink: Arc<dyn Sink>) {
         let sent = session.outbound.attach(transport, sink, &self.budget);
         self.writer.after_send(session, sent);
     }

@@ -132,8 +132,8 @@ impl Pipe {
         }
     }
 
-    pub(crate) fn sink(&self) -> Box<dyn Sink> {
-        Box::new(PipeSink(self.0.clone()))
+    pub(crate) fn sink(&self) -> Arc<dyn Sink> {
+        Arc::new(PipeSink(self.0.clone()))
     }
 
     /// Lets every write block its thread, until the other end of `released` is dropped. The caller blocks too.

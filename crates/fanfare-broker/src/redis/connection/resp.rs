@@ -20,6 +20,8 @@ const READ: usize = 64 << 10;
 const COPY_BELOW: usize = READ / 4;
 /// The longest line: a number, a simple string, an error.
 const MAX_LINE: usize = 16 << 10;
+/// The longest number, with its sign and the end of its line: of 64 bits.
+const MAX_NUMBER: usize = 21;
 /// The most items of one array or map.
 const MAX_ITEMS: usize = 4096;
 /// The deepest nesting of arrays and maps.
@@ -301,26 +303,37 @@ impl Parser<'_> {
         }
     }
 
+    /// A number, and the end of its line.
     fn int(&mut self) -> Result<i64, Stop> {
-        let line = self.line()?;
-        let (digits, negative) = match line.strip_prefix(b"-") {
-            Some(digits) => (digits, true),
-            None => (line, false),
-        };
         let malformed = Stop::Malformed("not a number where one should be");
-        if digits.is_empty() {
-            return Err(malformed);
+        let line = self.bytes.get(self.at..).unwrap_or_default();
+        let (mut number, mut negative) = (0i64, false);
+        for (at, &byte) in line.iter().enumerate().take(MAX_NUMBER) {
+            match byte {
+                b'0'..=b'9' => {
+                    let next = number.checked_mul(10).and_then(|tens| tens.checked_add((byte - b'0').into()));
+                    let Some(next) = next else { return Err(malformed) };
+                    number = next;
+                }
+                b'-' if at == 0 => negative = true,
+                b'\r' if at > usize::from(negative) => {
+                    return match line.get(at + 1) {
+                        Some(b'\n') => {
+                            self.at += at + 2;
+                            Ok(if negative { -number } else { number })
+                        }
+                        Some(_) => Err(malformed),
+                        None => Err(Stop::Incomplete { needed: self.bytes.len() + 1 }),
+                    };
+                }
+                _ => return Err(malformed),
+            }
         }
-        let mut number = 0i64;
-        for digit in digits {
-            let next = digit
-                .is_ascii_digit()
-                .then(|| number.checked_mul(10)?.checked_add(i64::from(digit - b'0')))
-                .flatten();
-            let Some(next) = next else { return Err(malformed) };
-            number = next;
+        if line.len() < MAX_NUMBER {
+            Err(Stop::Incomplete { needed: self.bytes.len() + 1 })
+        } else {
+            Err(malformed)
         }
-        Ok(if negative { -number } else { number })
     }
 
     fn line_bytes(&mut self) -> Result<Bytes, Stop> {

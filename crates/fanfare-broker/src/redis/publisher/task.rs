@@ -10,6 +10,7 @@
 
 use std::{sync::Arc, task::Poll, time::Duration};
 
+use futures_util::{FutureExt, StreamExt, future::Either, stream::FuturesUnordered};
 use tokio::{
     io::AsyncWriteExt,
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
@@ -77,6 +78,14 @@ pub(crate) struct Publisher {
 
 /// The node stops, and all is done.
 struct Finished;
+
+/// An event that most turns do not have.
+enum Rare {
+    /// The node stops.
+    Stop,
+    /// The next round is to begin at once.
+    Hurry,
+}
 
 /// Why a connection is not used any more.
 enum End {
@@ -151,10 +160,11 @@ impl Publisher {
     async fn serve(&mut self, connection: &mut Connection, backoff: &mut Backoff) -> End {
         let Connection { stream, reader, endpoint, .. } = connection;
         let (mut from, mut to) = split(stream);
-        let stop = self.stop.clone();
-        let mut stopped = std::pin::pin!(stop.cancelled());
-        let links = self.links.clone();
-        let mut hurry = std::pin::pin!(links.hurry.notified());
+        let (stop, links) = (self.stop.clone(), self.links.clone());
+        let stopped = || stop.cancelled().map(|()| Rare::Stop);
+        let hurry = || links.hurry.notified().map(|()| Rare::Hurry);
+        // Each of these is polled only once it is woken. As branches, all would be polled in each turn.
+        let mut rare = FuturesUnordered::from_iter([Either::Left(stopped()), Either::Right(hurry())]);
         let mut watchdog = Watchdog::new(self.config.watch, Instant::now().into_std());
         let mut timer = std::pin::pin!(sleep_until(Instant::now()));
         let mut has_read = false;
@@ -188,13 +198,15 @@ impl Publisher {
                     Ok(())
                 }
                 // Behind what each publish needs: all that is queued is taken at once, so they have their turn.
-                () = &mut stopped, if self.closing.is_none() => {
-                    self.close();
-                    Ok(())
-                }
-                () = hurry.as_mut() => {
-                    hurry.set(links.hurry.notified());
-                    watchdog.hurry(Instant::now().into_std());
+                Some(event) = rare.next() => {
+                    match event {
+                        Rare::Stop if self.closing.is_some() => {}
+                        Rare::Stop => self.close(),
+                        Rare::Hurry => {
+                            rare.push(Either::Right(hurry()));
+                            watchdog.hurry(Instant::now().into_std());
+                        }
+                    }
                     Ok(())
                 }
                 () = timer.as_mut() => Ok(()),

@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::BytesMut;
 use fanfare_core::broker::Interruption;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     io::AsyncWriteExt,
     sync::mpsc::UnboundedReceiver,
@@ -98,7 +99,8 @@ impl Subscriber {
         let (mut from, mut to) = split(stream);
         let mut out = BytesMut::new();
         let stop = self.stop.clone();
-        let mut stopped = std::pin::pin!(stop.cancelled());
+        // Polled only once it is woken. As a branch, the token would be polled in each turn.
+        let mut stopped = FuturesUnordered::from_iter([stop.cancelled()]);
         let mut timer = std::pin::pin!(sleep(CHECK));
         self.progress.connected(self.links.canary(Canary::connected), self.config.watch);
         self.table.connected();
@@ -122,7 +124,7 @@ impl Subscriber {
                     None => return Ok(()),
                 },
                 () = timer.as_mut() => self.tick()?,
-                () = &mut stopped => return Ok(()),
+                Some(()) = stopped.next() => return Ok(()),
             }
             self.answer();
         }

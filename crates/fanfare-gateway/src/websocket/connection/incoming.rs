@@ -1,8 +1,11 @@
 //! The reading side of a socket: bare, or TLS.
 
-use tokio::{io::AsyncRead, net::tcp::OwnedReadHalf};
+use tokio::io::AsyncRead;
 
-use crate::tls::socket::{Part, TlsStream};
+use crate::{
+    tls::socket::{Part, TlsStream},
+    websocket::socket::SocketReader,
+};
 
 /// The reading side of a socket.
 pub(crate) trait Incoming: AsyncRead + Unpin + Send + 'static {
@@ -14,7 +17,7 @@ pub(crate) trait Incoming: AsyncRead + Unpin + Send + 'static {
     fn part(&self) -> Option<Part>;
 }
 
-impl Incoming for OwnedReadHalf {
+impl Incoming for SocketReader {
     fn came_in_part(&self) -> bool {
         false
     }
