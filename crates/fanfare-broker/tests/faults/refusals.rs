@@ -1,7 +1,10 @@
 //! Commands that Redis refuses, and databases.
 
+use std::time::Duration;
+
 use fanfare_broker_suite::{RedisServer, TestNode, eventually};
 use fanfare_core::broker::{BrokerState, Interruption};
+use tokio::time::{sleep, timeout};
 
 use crate::support::{Proxy, assert_restored, channel, config};
 
@@ -14,13 +17,13 @@ async fn busy(server: &RedisServer) -> impl Future<Output = ()> {
     let script = tokio::spawn(async move {
         let client = redis::Client::open(url).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        connection.set_response_timeout(std::time::Duration::from_secs(60));
+        connection.set_response_timeout(Duration::from_secs(60));
         let endless = redis::cmd("EVAL").arg("while true do end").arg(0).query_async(&mut connection).await;
         let _killed: redis::RedisResult<()> = endless;
     });
     let is_busy = || async { server.run::<String>(&redis::cmd("PING")).await.is_err() };
     while !is_busy().await {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
     }
     async move { script.await.unwrap() }
 }
@@ -49,7 +52,7 @@ async fn a_busy_redis_costs_no_subscription() {
     let mut subscribed = redis::cmd("PUBSUB");
     subscribed.arg("NUMSUB").arg("fanfare:given-up");
     while server.run::<(String, usize)>(&subscribed).await.unwrap().1 > 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(node.recorder.outages().causes, []);
     assert_eq!(node.counter(RECONNECTS, None), 0.0);
@@ -115,4 +118,33 @@ async fn a_full_redis_is_named() {
     assert!(node.counter(ERRORS, Some("OOM")) > before);
     server.run::<()>(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(0)).await.unwrap();
     announce().await.unwrap();
+}
+
+/// Its clients would be told that the clients of all nodes left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_redis_lets_its_nodes_live() {
+    let server = RedisServer::start().await.unwrap();
+    let node = TestNode::start(config(server.port()));
+    node.is_up().await;
+    let registry = &node.started.registry;
+    registry.announce(&node.info("a")).await.unwrap();
+    let incarnation = node.incarnation.to_string();
+    let keys = ["node", "heartbeat"].map(|kind| format!("fanfare!{kind}:{incarnation}"));
+    // Its place in the list is over.
+    server.run::<u64>(redis::cmd("ZADD").arg("fanfare!nodes").arg(1).arg(&incarnation)).await.unwrap();
+    server.run::<()>(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1)).await.unwrap();
+    for key in &keys {
+        assert!(server.run::<bool>(redis::cmd("EXPIRE").arg(key).arg(5)).await.unwrap());
+    }
+    registry.announce(&node.info("a")).await.unwrap_err();
+    for key in &keys {
+        let lives_on = async {
+            while server.run::<i64>(redis::cmd("TTL").arg(key)).await.unwrap() <= 5 {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), lives_on).await.expect(key);
+    }
+    let listed = registry.nodes().await.unwrap();
+    assert_eq!(listed.iter().map(|node| &node.incarnation).collect::<Vec<_>>(), [&incarnation]);
 }

@@ -120,7 +120,7 @@ impl Pipeline {
 
     /// Begins a round: a heartbeat, the time, and the canary of this number.
     pub(crate) fn begin_round(&mut self, round: u64) {
-        self.due = Due { heartbeat: true, time: true, canary: Some(round) };
+        self.due = Due { heartbeat: true, extension: false, time: true, canary: Some(round) };
     }
 
     /// Lets items wait, or no more. The outcome of an item that is written to a silent Redis may become unknown.
@@ -179,6 +179,9 @@ impl Pipeline {
         }
         if std::mem::take(&mut self.due.heartbeat) {
             self.encode(Written::Heartbeat, |writer, _, out| writer.heartbeat(out));
+        }
+        if std::mem::take(&mut self.due.extension) {
+            self.encode(Written::Extension, |writer, _, out| writer.extension(out));
         }
         if std::mem::take(&mut self.due.time) {
             self.encode(Written::Time(Instant::now()), |_, _, out| Writer::time(out));
@@ -338,6 +341,7 @@ impl Pipeline {
                 Written::Item(attempt) => items.push(attempt.item),
                 Written::Script => self.writer.script.lost(),
                 Written::Heartbeat => self.due.heartbeat = true,
+                Written::Extension => self.due.extension = true,
                 Written::Time(_) => self.due.time = true,
                 Written::Canary(round) => self.due.canary = Some(round),
             }

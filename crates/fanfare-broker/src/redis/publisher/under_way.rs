@@ -48,6 +48,8 @@ pub(super) enum Written {
     /// The script, which is loaded.
     Script,
     Heartbeat,
+    /// The extension of the last heartbeat that Redis took.
+    Extension,
     /// The question for the time, and when it was asked.
     Time(Instant),
     Canary(u64),
@@ -62,7 +64,7 @@ impl Written {
                 OutgoingMessage::Control { .. } => Kind::Control,
             },
             Self::Script => Kind::Script,
-            Self::Heartbeat => Kind::Heartbeat,
+            Self::Heartbeat | Self::Extension => Kind::Heartbeat,
             Self::Time(_) => Kind::Time,
             Self::Canary(_) => Kind::Canary,
         }
@@ -73,13 +75,15 @@ impl Written {
 #[derive(Debug, Default)]
 pub(super) struct Due {
     pub(super) heartbeat: bool,
+    /// Redis has no memory for the heartbeat.
+    pub(super) extension: bool,
     pub(super) time: bool,
     pub(super) canary: Option<u64>,
 }
 
 impl Due {
     pub(super) fn is_empty(&self) -> bool {
-        !self.heartbeat && !self.time && self.canary.is_none()
+        !self.heartbeat && !self.extension && !self.time && self.canary.is_none()
     }
 }
 

@@ -109,6 +109,13 @@ impl Writer {
         out.extend_from_slice(&heartbeat(&self.names).get_packed_command());
     }
 
+    /// Appends the EXPIRE that lets the last heartbeat count for longer. Redis permits it without free memory.
+    pub(crate) fn extension(&self, out: &mut BytesMut) {
+        let mut extend = redis::cmd("EXPIRE");
+        extend.arg(self.names.heartbeat()).arg(TIME_TO_LIVE.as_secs());
+        out.extend_from_slice(&extend.get_packed_command());
+    }
+
     /// Appends the question for the time.
     pub(crate) fn time(out: &mut BytesMut) {
         out.extend_from_slice(b"*1\r\n$4\r\nTIME\r\n");

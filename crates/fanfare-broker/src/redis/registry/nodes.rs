@@ -76,7 +76,7 @@ impl RedisRegistry {
     /// Says what Redis refuses, where that was not said last. Others say that Redis is away.
     fn say<T>(&self, result: Result<T, RegistryError>) -> Result<T, RegistryError> {
         if let Err(error) = &result
-            && error.0.starts_with(ANSWERS)
+            && is_refusal(error)
             && self.said.lock().replace(error.clone()).as_ref() != Some(error)
         {
             tracing::warn!("{error}; nodes do not see one another until it does not");
@@ -113,14 +113,21 @@ impl RedisRegistry {
         let mut pipeline = redis::pipe();
         pipeline.cmd("SET").arg(&key).arg(entry).arg("EX").arg(ttl).ignore();
         pipeline.cmd("ZADD").arg(&index).arg(seconds + ttl).arg(&node.incarnation).ignore();
-        pipeline.cmd("ZREMRANGEBYSCORE").arg(&index).arg("-inf").arg(format!("({seconds}")).ignore();
+        // Without free memory Redis refuses the two above, and permits this: what was announced before lives on.
+        pipeline.cmd("EXPIRE").arg(&key).arg(ttl).ignore();
         pipeline.cmd("EXPIRE").arg(&index).arg(2 * ttl).ignore();
         let looked = here.zip(there);
         if looked.as_ref().is_some_and(|((here, _), there)| here == there) {
             pipeline.cmd("EXPIRE").arg(self.names.server()).arg(ttl).ignore();
         }
-        let names = "SET, ZADD, ZREMRANGEBYSCORE or EXPIRE";
-        self.commands.run_all::<()>(&mut connection, names, &pipeline).await.map_err(RegistryError)?;
+        self.commands
+            .run_all::<()>(&mut connection, "SET, ZADD or EXPIRE", &pipeline)
+            .await
+            .map_err(RegistryError)?;
+        // Behind it, since a node that could not renew its own place would take that of the others too.
+        let mut remove = redis::cmd("ZREMRANGEBYSCORE");
+        remove.arg(&index).arg("-inf").arg(format!("({seconds}"));
+        self.run::<u64>(&mut connection, "ZREMRANGEBYSCORE", &remove).await?;
         if let Some((here, there)) = looked {
             self.links.compare(&here, &there);
         }
@@ -204,11 +211,16 @@ impl Registry for RedisRegistry {
     fn announce(&self, node: &NodeInfo) -> RegistryFuture<'_, ()> {
         let node = node.clone();
         Box::pin(async move {
-            self.say(self.write(&node).await)?;
-            let entries = self.say(self.read().await)?;
-            self.hear(&entries);
-            self.agreed.read(&nodes(entries));
-            Ok(())
+            let written = self.write(&node).await;
+            if written.as_ref().is_err_and(|error| !is_refusal(error)) {
+                return written;
+            }
+            // A node that Redis refuses to list sees the others all the same.
+            let read = self.read().await.map(|entries| {
+                self.hear(&entries);
+                self.agreed.read(&nodes(entries));
+            });
+            self.say(written.and(read))
         })
     }
 
@@ -219,6 +231,11 @@ impl Registry for RedisRegistry {
     fn nodes(&self) -> RegistryFuture<'_, Vec<NodeInfo>> {
         Box::pin(async { Ok(nodes(self.say(self.read().await)?)) })
     }
+}
+
+/// Whether Redis answered an error. Otherwise it did not answer.
+fn is_refusal(error: &RegistryError) -> bool {
+    error.0.starts_with(ANSWERS)
 }
 
 fn nodes(entries: Vec<Entry<NodeInfo>>) -> Vec<NodeInfo> {

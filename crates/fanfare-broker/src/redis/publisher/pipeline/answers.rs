@@ -47,8 +47,14 @@ impl Pipeline {
             (Written::Heartbeat, Value::Error(error)) if code(error) == DEMOTED => {
                 Err(ConnectionError::Demoted)
             }
-            (Written::Heartbeat, Value::Error(error)) => Ok(Answered::Heartbeat(Some(code(error)))),
+            (Written::Heartbeat, Value::Error(error)) => {
+                let code = code(error);
+                self.due.extension |= code == OUT_OF_MEMORY;
+                Ok(Answered::Heartbeat(Some(code)))
+            }
             (Written::Heartbeat, _) => Ok(Answered::Heartbeat(None)),
+            // The answer to the heartbeat has said what is wrong.
+            (Written::Extension, _) => Ok(Answered::Item),
             (Written::Time(asked), answer) => Ok(Answered::Time(asked, time(answer))),
             (Written::Canary(round), Value::Int(receivers)) => Ok(Answered::Canary(round, Ok(*receivers))),
             (Written::Canary(round), Value::Error(error)) => Ok(Answered::Canary(round, Err(code(error)))),
