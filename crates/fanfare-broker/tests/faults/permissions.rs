@@ -247,7 +247,7 @@ async fn each_right_that_is_missing_is_named() {
         (&["+time"], "to TIME: relay latency is not measured", BrokerState::Up),
         (
             &["+time"],
-            "to TIME (permit the commands and keys in docs/redis.md to this user); nodes do not see one another",
+            "to TIME (permit the commands and keys in docs/redis.md to this user); nodes may not see one another",
             BrokerState::Up,
         ),
         (&["+zadd"], "ZADD", BrokerState::Up),

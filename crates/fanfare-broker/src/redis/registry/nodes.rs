@@ -79,7 +79,7 @@ impl RedisRegistry {
             && is_refusal(error)
             && self.said.lock().replace(error.clone()).as_ref() != Some(error)
         {
-            tracing::warn!("{error}; nodes do not see one another until it does not");
+            tracing::warn!("{error}; nodes may not see one another until it does not");
         }
         result
     }
