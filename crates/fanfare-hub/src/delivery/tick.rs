@@ -33,8 +33,8 @@ const SENDS_PER_TURN: usize = 256;
 /// The sends of a short tick.
 const FEW_SENDS: usize = 64;
 
-/// The members that are prefetched together. Theirs is about 5 KB of memory, which the sends before them do not push out of
-/// the second cache.
+/// The number of members that are prefetched together. Their memory, about 5 KB, stays in the second cache until their
+/// turn.
 const PREFETCHED: usize = 16;
 
 /// Delivers the publications that the dispatcher queued for the shards.

@@ -136,6 +136,7 @@ impl Session {
     /// after the other, the processor fetches them together.
     #[inline]
     pub(crate) fn prefetch(&self) {
+        // Reads that nothing needs, which the compiler must not leave out.
         black_box((self.last_activity.message_at(), self.channels.is_locked()));
         self.outbound.prefetch();
     }
