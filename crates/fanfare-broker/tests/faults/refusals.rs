@@ -120,7 +120,7 @@ async fn a_full_redis_is_named() {
     announce().await.unwrap();
 }
 
-/// Its clients would be told that the clients of all nodes left.
+/// Otherwise subscribers are told that the clients of all nodes left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_redis_lets_its_nodes_live() {
     let server = RedisServer::start().await.unwrap();

@@ -33,8 +33,8 @@ const SENDS_PER_TURN: usize = 256;
 /// The sends of a short tick.
 const FEW_SENDS: usize = 64;
 
-/// The number of members that are prefetched together. Their memory, about 5 KB, stays in the second cache until their
-/// turn.
+/// The number of members that are prefetched together. Their memory, about 5 KB, stays in the second-level cache until
+/// their turn.
 const PREFETCHED: usize = 16;
 
 /// Delivers the publications that the dispatcher queued for the shards.
