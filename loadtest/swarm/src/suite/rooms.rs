@@ -58,13 +58,13 @@ pub(super) async fn measure(stage: &Stage) -> anyhow::Result<Found> {
             pairs.push(pair(stage, &load).await?);
         }
         let of = |value: fn(&Pair) -> f64| median(pairs.iter().map(value));
-        let Pair { servers: last, .. } = pairs.last().context("no round")?;
-        let (floor, figure) = (of(|pair| pair.bare.cpu.total), of(|pair| pair.servers.cpu.total));
-        let publish = of(|pair| pair.servers.cpu_per_publish.total);
-        grid.row(row(&[name.clone(), nodes.to_string(), short(publish), short(floor)], last));
+        let servers = typical(&pairs).context("no round")?;
+        let (floor, figure) = (of(|pair| pair.bare.cpu.total), servers.cpu.total);
+        let publish = short(servers.cpu_per_publish.total);
+        grid.row(row(&[name.clone(), nodes.to_string(), publish, short(floor)], &servers));
         let group = format!("{name}, {nodes}n");
-        cpu.group(&group, [floor, figure, last.beside_cpu.total, last.swarm_cpu.total]);
-        latency.group(group, latencies(last));
+        cpu.group(&group, [floor, figure, servers.beside_cpu.total, servers.swarm_cpu.total]);
+        latency.group(group, latencies(&servers));
         if nodes == 1 {
             let times = Judged::times(format!("delivery, {name}"), "µs", figure, floor, BUDGET);
             // A disturbance of a round disturbed all of its parts.
@@ -113,6 +113,17 @@ impl Pair {
     fn bare_through_redis(&self) -> f64 {
         self.through_redis.as_ref().map_or(f64::NAN, |figures| figures.cpu.total)
     }
+}
+
+/// The last round's figures of the servers, with the medians of all rounds for CPU.
+fn typical(pairs: &[Pair]) -> Option<Figures> {
+    let mut figures = pairs.last()?.servers.clone();
+    let of = |value: fn(&Figures) -> f64| median(pairs.iter().map(|pair| value(&pair.servers)));
+    figures.cpu.total = of(|servers| servers.cpu.total);
+    figures.cpu_per_publish.total = of(|servers| servers.cpu_per_publish.total);
+    figures.beside_cpu.total = of(|servers| servers.beside_cpu.total);
+    figures.swarm_cpu.total = of(|servers| servers.swarm_cpu.total);
+    Some(figures)
 }
 
 async fn pair(stage: &Stage, load: &Load) -> anyhow::Result<Pair> {
