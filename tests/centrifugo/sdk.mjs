@@ -381,6 +381,8 @@ async function gets_errors(end) {
 }
 
 async function survives_restarts(end) {
+  const listed = async () => (await api("info", {})).nodes.map(({ uid }) => uid);
+  let before = await listed();
   for (const [signal, expected] of [["SIGTERM", 3001], ["SIGKILL", 1]]) {
     const channel = fresh("chat");
     const made = await connected(end, NODE1);
@@ -396,8 +398,14 @@ async function survives_restarts(end) {
     await api("publish", { channel, data: 21 });
     await until(() => values(reader).includes(21), "the last");
     equal(values(reader), Array.from({ length: 21 }, (_, n) => n + 1));
-  }  // A call of the API waits for nodes that are listed, and a node that was killed is listed for a while.
-  await until(async () => (await api("info", {})).nodes.length === 2, "the end of the killed node");
+    // A call of the API waits for nodes that are listed. A node that was killed is listed for a while, and at first
+    // its successor is not.
+    const known = before;
+    await until(async () => {
+      before = await listed();
+      return before.length === 2 && before.filter((uid) => !known.includes(uid)).length === 1;
+    }, "the successor alone");
+  }
 }
 
 const scenarios = {

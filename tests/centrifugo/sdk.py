@@ -337,7 +337,23 @@ async def gets_errors():
         equal(ada.events.all("disconnected"), [])
 
 
+async def listed():
+    return {node["uid"] for node in (await api("info"))["nodes"]}
+
+
+async def listed_anew(known):
+    """The listed nodes, once the successor of one of these is listed and the other is not."""
+
+    async def is_alone():
+        now = await listed()
+        return len(now) == 2 and len(now - known) == 1
+
+    await until(is_alone, "the successor alone")
+    return await listed()
+
+
 async def survives_restarts():
+    known = await listed()
     for number, expected in ((signal.SIGTERM, 3001), (signal.SIGKILL, 1)):
         channel = fresh("chat")
         async with Connected(NODE1) as ada:
@@ -355,11 +371,9 @@ async def survives_restarts():
             await until(lambda: has(reader, 21), "the last")
             equal(values(reader), list(range(1, 22)))
 
-    async def is_alone():
-        return len((await api("info"))["nodes"]) == 2
-
-    # A call of the API waits for nodes that are listed, and a node that was killed is listed for a while.
-    await until(is_alone, "the end of the killed node")
+        # A call of the API waits for nodes that are listed. A node that was killed is listed for a while, and at first its
+        # successor is not.
+        known = await listed_anew(known)
 
 
 SCENARIOS = [
