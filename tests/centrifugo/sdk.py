@@ -343,13 +343,15 @@ async def listed():
 
 async def listed_anew(known):
     """The listed nodes, once the successor of one of these is listed and the other is not."""
+    now = known
 
     async def is_alone():
+        nonlocal now
         now = await listed()
         return len(now) == 2 and len(now - known) == 1
 
     await until(is_alone, "the successor alone")
-    return await listed()
+    return now
 
 
 async def survives_restarts():
